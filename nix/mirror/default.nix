@@ -1,0 +1,40 @@
+# The mirror set: the names of nix/interface.nix from Debian packages and PyPI wheels.
+#
+# Takes what `import nixpkgs` takes, as far as it is used here:
+#   system    only x86_64-linux is locked
+#   overlays  a list of nixpkgs overlays (final: prev: { … })
+{ system ? "x86_64-linux", overlays ? [ ], config ? { } }:
+
+let
+  lib = import ./lib.nix;
+
+  packages = final: {
+    inherit lib system;
+
+    mirror = rec {
+      locks = lib.importJSON ./debian/lock.json;
+      files = import ./files.nix { inherit system; };
+      bootstrap = import ./bootstrap.nix { inherit lib system files locks; };
+      debianTree = import ./debian_tree.nix { inherit lib bootstrap; };
+      wheelLibraries = import ./wheel_libraries.nix { inherit lib bootstrap; };
+      tools = import ./tools.nix { inherit debianTree locks; };
+      inherit (import ./trivial_builders.nix { inherit lib system tools; }) runCommand;
+      # The Python that runs this set's own builders.
+      python = final.python39;
+      evaluation = final.runCommand "mirror-evaluation" { } ''
+        printf '%s\n' ${final.python39} ${wheelLibraries} ${tools} > $out
+      '';
+    };
+
+    inherit (import ./trivial_builders.nix { inherit lib system; inherit (final.mirror) tools; })
+      runCommand writeText writeTextFile writeTextDir writeShellScriptBin symlinkJoin buildEnv mkShell;
+
+    inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
+      glibc busybox cacert tzdata python39;
+
+    dockerTools = import ./docker_tools.nix { inherit lib; pkgs = final; };
+  };
+in
+assert lib.assertMsg (system == "x86_64-linux")
+  "nix/mirror: its lock files hold packages for x86_64-linux only, not for ${system}";
+lib.fix (lib.foldl' (lib.flip lib.extends) packages overlays)

@@ -1,0 +1,10 @@
+# What the C library keeps out of images beyond debian_exclusions.nix, each with its reason.
+[
+  "bin" # getconf, iconv, locale, ldd: tools of libc-bin
+  "sbin" # ldconfig, zic: tools of libc-bin
+  "etc" # ld.so.conf, gai.conf: nothing reads them from here
+  "share"
+  "lib/x86_64-linux-gnu/audit" # ld.so's auditing example
+  "lib/x86_64-linux-gnu/libmemusage.so" # debugging
+  "lib/x86_64-linux-gnu/libpcprofile.so" # debugging
+]

@@ -1,0 +1,37 @@
+# Debian's CPython as nixpkgs' `python3X`: a prefix that runs from the store, byte-compiled.
+{ lib, mirror, runCommand, glibc, version, packages, exclude }:
+
+let
+  parts = builtins.match "([0-9]+)\\.([0-9]+).*" version;
+  pythonVersion = "${builtins.elemAt parts 0}.${builtins.elemAt parts 1}";
+  executable = "python${pythonVersion}";
+
+  passthru = {
+    pname = "python3";
+    inherit version pythonVersion executable;
+    sitePackages = "lib/${executable}/site-packages";
+    implementation = "cpython";
+  };
+
+  tree = mirror.debianTree {
+    name = "python3-${version}";
+    inherit packages passthru;
+    below = [ glibc ];
+    exclude = exclude ++ import ./python_exclusions.nix;
+    postBuild = ''
+      mkdir -p lib/${executable}
+      for module in lib/python3/dist-packages/* lib/python3.*/dist-packages/*; do
+        if [ -e "$module" ]; then
+          mv "$module" lib/${executable}/
+        fi
+      done
+      rm -rf lib/python3
+      for name in python3 python; do
+        ln -s ${executable} bin/$name
+      done
+      export PYTHONHASHSEED=0
+      bin/${executable} -I -B ${./builders}/compile_byte_code.py --jobs "$NIX_BUILD_CORES" lib/${executable}
+    '';
+  };
+in
+tree // { interpreter = "${tree}/bin/${executable}"; }
