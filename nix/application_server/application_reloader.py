@@ -6,22 +6,24 @@ difference for a change (an older time, another size, another file of the same n
 and sees files that appear or disappear, also those that were never imported.
 """
 
+from __future__ import annotations
+
+import contextlib
 import glob
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from typing import Callable, Dict, Optional, Set, Tuple
+from collections.abc import Callable, Iterable, Iterator
 
 INTERVAL = 0.25
 REST_PER_WORK = 9
 SKIPPED_FOLDERS = ("__pycache__", "node_modules", "site-packages")
 
-Signature = Tuple[int, int, int]
+Signature = tuple[int, int, int]
 
 
-def file_signature(path: str) -> Optional[Signature]:
+def file_signature(path: str) -> Signature | None:
     """Return what differs once a file was changed, or ``None`` where there is none.
 
     The numbers are the modification time in nanoseconds, the size in bytes and the
@@ -60,10 +62,9 @@ def module_files() -> Iterator[str]:
     A module of byte code is given by the path of its source.
     """
     for module in tuple(sys.modules.values()):
-        try:
+        path = None
+        with contextlib.suppress(Exception):
             path = vars(module).get("__file__")
-        except Exception:
-            continue
         if isinstance(path, str):
             yield os.path.abspath(path[:-1] if path.endswith(".pyc") else path)
 
@@ -94,14 +95,14 @@ class ApplicationReloader(threading.Thread):
         self._interval = interval
         self._stopped = threading.Event()
         self._patterns = [name for name in extra_files if glob.has_magic(name)]
-        self._missing: Set[str] = set()
-        self._known: Dict[str, Optional[Signature]] = {
+        self._missing: set[str] = set()
+        self._known: dict[str, Signature | None] = {
             path: file_signature(path) for path in self._expected_files()
         }
         for name in extra_files:
             self.add_extra_file(name)
 
-    def _expected_files(self) -> Set[str]:
+    def _expected_files(self) -> set[str]:
         found = set(python_files(self._folder))
         for pattern in self._patterns:
             found.update(map(os.path.abspath, glob.glob(pattern, recursive=True)))
@@ -115,7 +116,7 @@ class ApplicationReloader(threading.Thread):
         path = os.path.abspath(filename)
         self._known.setdefault(path, file_signature(path))
 
-    def changed_file(self) -> Optional[str]:
+    def changed_file(self) -> str | None:
         """Take one look and return the path of a file that has changed, if any has.
 
         A file that disappeared counts from the second look on: many an editor saves a

@@ -10,6 +10,8 @@ It works from Gunicorn 20.1.0 and Uvicorn 0.15.0 on. The sources to compare with
 Gunicorn's ``workers/base.py`` and ``arbiter.py``, and Uvicorn's ``server.py``.
 """
 
+from __future__ import annotations
+
 import _thread
 import asyncio
 import contextlib
@@ -23,9 +25,9 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import Any, Callable, ContextManager, Dict, List, Optional, Set
+from typing import Any
 
 from application_reloader import ApplicationReloader
 from gunicorn.arbiter import Arbiter
@@ -38,7 +40,7 @@ POLL_SECONDS = 0.05
 HEARTBEAT_SECONDS = 0.25
 OWN_RELOAD_ENGINES = ("auto", "poll")
 
-Message = Dict[str, Any]
+Message = dict[str, Any]
 Application = Callable[
     [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
     Awaitable[None],
@@ -99,14 +101,14 @@ def failure_application(text: str) -> Application:
     return application
 
 
-def traceback_files(error: BaseException) -> Set[str]:
+def traceback_files(error: BaseException) -> set[str]:
     """Return the files that an exception and those that led to it came through.
 
     A module whose import fails leaves no trace in ``sys.modules``, but it does here.
     """
-    files: Set[str] = set()
-    seen: Set[int] = set()
-    pending: List[Optional[BaseException]] = [error]
+    files: set[str] = set()
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
     while pending:
         exception = pending.pop()
         if exception is None or id(exception) in seen:
@@ -125,7 +127,7 @@ class ErrorCollector(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.lines: List[str] = []
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one record, with its traceback if it has one."""
@@ -140,7 +142,7 @@ class ApplicationServer(UvicornServer):  # type: ignore[misc]
     without end, skips the lifespan shutdown or ends by the signal instead of with 0.
     """
 
-    def __init__(self, config: Any, worker: "ApplicationWorker") -> None:
+    def __init__(self, config: Any, worker: ApplicationWorker) -> None:
         super().__init__(config)
         self._worker = worker
         self._startup_errors = ErrorCollector()
@@ -148,11 +150,11 @@ class ApplicationServer(UvicornServer):  # type: ignore[misc]
     def install_signal_handlers(self) -> None:
         """Leave the signals to the worker (the hook of Uvicorn before 0.29)."""
 
-    def capture_signals(self) -> ContextManager[None]:
+    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
         """Leave the signals to the worker (the hook of Uvicorn since 0.29)."""
         return contextlib.nullcontext()
 
-    async def startup(self, sockets: Optional[List[Any]] = None) -> None:
+    async def startup(self, sockets: list[Any] | None = None) -> None:
         """Start the application's lifespan, then listen, and keep what goes wrong."""
         logger = logging.getLogger("uvicorn.error")
         logger.addHandler(self._startup_errors)
@@ -172,14 +174,14 @@ class ApplicationServer(UvicornServer):  # type: ignore[misc]
         should_exit = await super().on_tick(counter)
         return bool(should_exit) or not self._worker.alive
 
-    async def shutdown(self, sockets: Optional[List[Any]] = None) -> None:
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
         """Wind up: finish the requests in flight, then the application's lifespan.
 
         Connections without a request are closed after the moment that it takes to see
         whether one is on its way. What is in flight when the time is up is cancelled.
         """
         drain_until, exit_at = self._worker.deadlines()
-        for listener in [*self.servers, *(sockets or [])]:
+        for listener in self.servers:
             listener.close()
         await asyncio.sleep(FIRST_REQUEST_SECONDS)
         await self._drain(drain_until)
@@ -191,13 +193,14 @@ class ApplicationServer(UvicornServer):  # type: ignore[misc]
             self._worker.log.error("The application's lifespan shutdown took too long")
 
     async def _drain(self, until: float) -> None:
-        told: Set[Any] = set()
+        told: set[Any] = set()
         while self._is_busy():
             for connection in self.server_state.connections - told:
                 told.add(connection)
                 try:
                     connection.shutdown()
                 except Exception:
+                    self._worker.log.exception("A connection cannot be shut down")
                     connection.transport.close()
             if time.monotonic() >= until:
                 return
@@ -231,7 +234,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         """Take Gunicorn's arguments. Runs in the arbiter, just before it forks."""
         super().__init__(*arguments, **keywords)
         self._importing = False
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._drain_until = math.inf
         self._exit_at = math.inf
         _forking.worker = self
@@ -250,13 +253,13 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.siginterrupt(number, False)
 
-    def handle_exit(self, sig: int, frame: Optional[FrameType]) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop gracefully (SIGTERM). An import is broken off, for it serves nobody."""
         self.stop(self.cfg.graceful_timeout)
         if self._importing:
             self._exit_if_stopped()
 
-    def handle_quit(self, sig: int, frame: Optional[FrameType]) -> None:
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop gracefully (SIGINT, SIGQUIT) and call the hook ``worker_int``, once."""
         was_alive = self.alive
         self.stop(self.cfg.graceful_timeout)
@@ -265,7 +268,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         if self._importing:
             self._exit_if_stopped()
 
-    def handle_usr1(self, sig: int, frame: Optional[FrameType]) -> None:
+    def handle_usr1(self, sig: int, frame: FrameType | None) -> None:
         """Open the log files anew (SIGUSR1), between two log lines where possible."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):
@@ -273,7 +276,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
                 return
         self.log.reopen_files()
 
-    def handle_abort(self, sig: int, frame: Optional[FrameType]) -> None:
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
         """Break off what blocks the process (SIGABRT, the arbiter's timeout).
 
         The hook ``worker_abort`` is called. Uvicorn swallows the exception where an
@@ -284,7 +287,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         self._call_hook(self.cfg.worker_abort)
         sys.exit(1)
 
-    def _call_hook(self, hook: Callable[["ApplicationWorker"], object]) -> None:
+    def _call_hook(self, hook: Callable[[ApplicationWorker], object]) -> None:
         try:
             hook(self)
         except Exception:
@@ -307,7 +310,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         if is_first:
             _thread.start_new_thread(self._exit_in_time, ())
 
-    def deadlines(self) -> List[float]:
+    def deadlines(self) -> list[float]:
         """Return when requests are cancelled and when the process ends, stopping it.
 
         Both are readings of the monotonic clock in seconds. Nobody has asked for an end
@@ -413,10 +416,11 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         if substitute is not None and self.alive:
             await self._serve_application(substitute)
 
-    async def _serve_application(self, application: Any) -> Optional[Application]:
+    async def _serve_application(self, application: Any) -> Application | None:
         """Serve an application; return another to serve if it fails to start.
 
-        Without RELOAD, failing to start is a boot error, which ends the arbiter.
+        Without RELOAD, failing to start is a boot error, which ends the arbiter. Uvicorn
+        is given Python's own sockets: uvloop closes Gunicorn's wrappers of them twice.
         """
         self.config.app = application
         self.config.interface = "auto"
@@ -430,7 +434,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
         server = ApplicationServer(self.config, self)
         try:
-            await server.serve(sockets=self.sockets)
+            await server.serve(sockets=[listener.sock for listener in self.sockets])
         except SystemExit:
             if server.started or not self.cfg.reload:
                 raise
@@ -449,8 +453,8 @@ class _Forking:
     """
 
     def __init__(self) -> None:
-        self.worker: Optional[ApplicationWorker] = None
-        self._mask: Set[Any] = set()
+        self.worker: ApplicationWorker | None = None
+        self._mask: set[Any] = set()
         os.register_at_fork(
             before=self._before,
             after_in_parent=self._after_in_arbiter,
@@ -470,9 +474,11 @@ class _Forking:
 
     def _after_in_worker(self) -> None:
         if self.worker is not None:
-            self.worker.init_signals()
-            self.worker = None
-            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            try:
+                self.worker.init_signals()
+            finally:
+                self.worker = None
+                signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
 
 _forking = _Forking()

@@ -14,14 +14,16 @@ Sources: Gunicorn's settings reference, section by section the names of the sett
 the order of precedence is the one of Gunicorn's configuration overview.
 """
 
+from __future__ import annotations
+
 import ipaddress
 import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 INVALID_CONFIGURATION = 3
 FALLBACK_WORKER_TMP_DIR = "/tmp"
@@ -57,7 +59,7 @@ class Setting(NamedTuple):
     name: str
     kind: Kind
     default: str
-    value_for_off: Optional[str] = None
+    value_for_off: str | None = None
     reported: bool = True
 
 
@@ -102,7 +104,7 @@ def parse_log_level(text: str) -> str:
     return level
 
 
-def parse_log_file(text: str) -> Optional[str]:
+def parse_log_file(text: str) -> str | None:
     """Return the path of a log file, "-" for the console or ``None`` for no log.
 
     The file is not created: it is enough that it could be written or created.
@@ -234,7 +236,7 @@ WRITABLE_FOLDER = Kind(
     parse_worker_tmp_dir,
 )
 
-SETTINGS: Tuple[Setting, ...] = (
+SETTINGS: tuple[Setting, ...] = (
     Setting("BIND", "bind", BIND, "0.0.0.0:80"),
     Setting("WORKERS", "workers", whole_number(1, 1000), "1"),
     Setting("TIMEOUT", "timeout", SECONDS, "30"),
@@ -249,14 +251,14 @@ SETTINGS: Tuple[Setting, ...] = (
 )
 
 
-def read_settings(environment: Mapping[str, str]) -> Dict[str, Any]:
+def read_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the value of every setting, by the setting's name.
 
     ``None`` stands for a log that is off. Raises ``InvalidConfiguration`` with a line
     for each variable whose value is not allowed, not only for the first.
     """
-    values: Dict[str, Any] = {}
-    errors: List[str] = []
+    values: dict[str, Any] = {}
+    errors: list[str] = []
     for setting in SETTINGS:
         text = environment.get(setting.variable, setting.default).strip()
         if not text and not setting.kind.empty_is_a_value:
@@ -273,7 +275,7 @@ def read_settings(environment: Mapping[str, str]) -> Dict[str, Any]:
     return values
 
 
-def read_settings_or_exit(environment: Mapping[str, str]) -> Dict[str, Any]:
+def read_settings_or_exit(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return what ``read_settings`` does, or end the process with status 3.
 
     Gunicorn turns an exception in a configuration file into a traceback, but lets
@@ -286,28 +288,27 @@ def read_settings_or_exit(environment: Mapping[str, str]) -> Dict[str, Any]:
         sys.exit(INVALID_CONFIGURATION)
 
 
-def gunicorn_settings(values: Mapping[str, Any]) -> Dict[str, Any]:
+def gunicorn_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings as Gunicorn wants them.
 
     Gunicorn has no "off" for its error log: without a file, Python's logging of last
-    resort writes warnings to the standard error stream. The null device is off.
+    resort writes warnings to the standard error stream. The null device is off. Of
+    several addresses it wants a list: it does not split a string from this file.
     """
-    return {
-        setting.name: (
-            setting.value_for_off
-            if values[setting.name] is None
-            else values[setting.name]
-        )
-        for setting in SETTINGS
-    }
+    settings = dict(values)
+    for setting in SETTINGS:
+        if settings[setting.name] is None:
+            settings[setting.name] = setting.value_for_off
+    settings["bind"] = settings["bind"].split(",")
+    return settings
 
 
-def effective_settings(configuration: Any) -> Dict[str, Any]:
+def effective_settings(configuration: Any) -> dict[str, Any]:
     """Return the reported settings of a ``gunicorn.config.Config``, as in the JSON.
 
     These may differ from the environment's: GUNICORN_CMD_ARGS and the command line win.
     """
-    values: Dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for setting in SETTINGS:
         value = configuration.settings[setting.name].get()
         if isinstance(value, list):

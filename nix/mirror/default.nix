@@ -19,6 +19,7 @@ let
       wheelLibraries = import ./wheel_libraries.nix { inherit lib bootstrap; };
       tools = import ./tools.nix { inherit debianTree locks; };
       inherit (import ./trivial_builders.nix { inherit lib system tools; }) runCommand;
+      byteCodeCompiler = ./builders/compile_byte_code.py;
       # The Python that runs this set's own builders.
       python = final.python39;
       evaluation = final.runCommand "mirror-evaluation" { } ''

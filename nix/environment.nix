@@ -1,0 +1,12 @@
+# pyproject.toml + poetry.lock -> the Python environment that they lock.
+{ poetry2nix }:
+
+# groups: dependency groups; "main" are [tool.poetry.dependencies].
+{ projectDir, python, groups ? [ "main" ] }:
+
+poetry2nix.mkPoetryEnv {
+  inherit projectDir python groups;
+  preferWheels = true;
+  # Without this, poetry2nix adds the group "dev" on its own.
+  checkGroups = [ ];
+}

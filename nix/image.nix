@@ -1,0 +1,133 @@
+# A Python environment and server files -> a layered image.
+#
+# Two images in one: below, store paths (each a layer) and the root's own files; above, alone in the
+# top layer, what the caller copies into the root, such as the application.
+{ pkgs, applicationServer }:
+
+let
+  inherit (pkgs) lib;
+  root = "/application_root";
+in
+{ name
+, tag
+, python
+  # shell commands, run in the root of the image: what the lower layers hold beside the contract's
+, rootCommands ? ""
+  # the same for the top layer, or null for none
+, topCommands ? null
+  # environment variables beside the contract's
+, environmentVariables ? { }
+, labels ? { }
+  # folders that come before the image's own on PATH
+, path ? [ ]
+, entrypoint ? [ "gunicorn" "-c" "/application_server/gunicorn_configuration.py" ]
+, user ? { id = 1001; group = 0; name = "application"; }
+}:
+
+let
+  owner = "${toString user.id}:${toString user.group}";
+
+  accounts = pkgs.runCommand "accounts" { } ''
+    mkdir -p "$out/etc"
+    cat > "$out/etc/passwd" <<'EOF'
+    root:x:0:0:root:/root:/bin/sh
+    ${user.name}:x:${toString user.id}:${toString user.group}::/home/${user.name}:/bin/sh
+    nobody:x:65534:65534:nobody:/nonexistent:/bin/false
+    EOF
+    cat > "$out/etc/group" <<'EOF'
+    root:x:0:
+    tty:x:5:
+    ${lib.optionalString (user.group != 0) "${user.name}:x:${toString user.group}:"}
+    nogroup:x:65534:
+    EOF
+    sed -i '/^$/d' "$out/etc/group"
+    echo 'hosts: files dns' > "$out/etc/nsswitch.conf"
+  '';
+
+  defaults = {
+    LOG_LEVEL = "info";
+    ACCESS_LOG = "-";
+    ERROR_LOG = "-";
+    RELOAD = "False";
+    WORKERS = "1";
+    TIMEOUT = "30";
+    GRACEFUL_TIMEOUT = "30";
+    KEEP_ALIVE = "2";
+    WORKER_TMP_DIR = "/dev/shm";
+    BIND = "0.0.0.0:80";
+    PYTHONUNBUFFERED = "1";
+    PYTHONDONTWRITEBYTECODE = "1";
+    PYTHONPATH = root;
+    PYTHON_VERSION = python.version;
+    VIRTUAL_ENVIRONMENT_PATH = "${root}/.venv";
+    PATH = lib.concatStringsSep ":" ([ "${root}/.venv/bin" ] ++ path
+      ++ [ "/usr/local/bin" "/usr/bin" "/bin" (lib.makeBinPath [ pkgs.busybox ]) ]);
+    SSL_CERT_FILE = "/etc/ssl/certs/ca-bundle.crt";
+    TZDIR = "/usr/share/zoneinfo";
+    LANG = "C.UTF-8";
+    # Where the C library is older than its built-in C.UTF-8 (glibc 2.35), the locale is a file.
+    LOCPATH = "${pkgs.glibc}/lib/locale";
+  } // environmentVariables;
+
+  config = {
+    Entrypoint = entrypoint;
+    Env = lib.mapAttrsToList (variable: value: "${variable}=${value}") defaults;
+    WorkingDir = root;
+    User = owner;
+    ExposedPorts."80/tcp" = { };
+    Labels = {
+      "org.opencontainers.image.title" = name;
+      "org.opencontainers.image.version" = tag;
+      "uvicorn-gunicorn-poetry.python.version" = python.version;
+    } // labels;
+  };
+
+  # What the non-root user owns; the group has the same rights, for other user ids of the group.
+  ownership = ''
+    chown -R ${owner} .${root}
+    chmod -R g=u .${root}
+  '';
+
+  below = pkgs.dockerTools.buildLayeredImage {
+    name = if topCommands == null then name else "${name}-without-application";
+    inherit tag config;
+    contents = [ accounts ];
+    maxLayers = 100;
+    compressor = "none";
+    extraCommands = ''
+      mkdir -p bin usr/bin usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
+      ln -s ${pkgs.busybox}/bin/sh bin/sh
+      ln -s ${pkgs.busybox}/bin/env usr/bin/env
+      ln -s ${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt etc/ssl/certs/ca-bundle.crt
+      ln -s ca-bundle.crt etc/ssl/certs/ca-certificates.crt
+      ln -s ${pkgs.tzdata}/share/zoneinfo usr/share/zoneinfo
+      ln -s ${applicationServer { inherit python; }} application_server
+      ${rootCommands}
+    '';
+    fakeRootCommands = ''
+      chmod 1777 tmp var/tmp
+      chmod 700 root
+      chown -R ${owner} home/${user.name}
+      chmod -R g=u home/${user.name}
+      ${ownership}
+    '';
+  };
+in
+if topCommands == null
+then below
+else
+  pkgs.dockerTools.buildLayeredImage {
+    inherit name tag config;
+    fromImage = below;
+    includeStorePaths = false;
+    maxLayers = 120;
+    compressor = "none";
+    extraCommands = ''
+      mkdir -p .${root}
+      ${topCommands}
+    '';
+    fakeRootCommands = ''
+      chown ${owner} .${root}
+      chmod g=u .${root}
+    '';
+  }

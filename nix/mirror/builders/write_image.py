@@ -1,0 +1,328 @@
+"""Writes a layered image as an archive for `docker load`, in one pass over the files.
+
+Format: Docker Image Specification v1.2. The archive is an uncompressed tar of layers, each
+a tar named by its SHA-256, the image's configuration and manifest.json. A layer's name and
+size stand before its content, so its header is written last, over a placeholder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import sys
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Optional
+
+BLOCK = 512
+CHUNK = 1 << 20
+STORE_MTIME = 1
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer in the archive: `digest` is its SHA-256, hexadecimal; `comment` its history."""
+
+    digest: str
+    comment: str
+
+    @property
+    def name(self) -> str:
+        """The layer's name in the archive."""
+        return f"{self.digest}/layer.tar"
+
+
+def read_closures(files: Iterable[Path]) -> dict[str, list[str]]:
+    """Store paths and the paths that each refers to.
+
+    files: in the format of `exportReferencesGraph` (Nix manual, "Advanced attributes"):
+    for each path a line with it, one with its deriver, the number of references, and these.
+    """
+    graph: dict[str, list[str]] = {}
+    for file in files:
+        lines = iter(file.read_text().splitlines())
+        for path in lines:
+            next(lines)
+            count = int(next(lines))
+            graph[path] = [reference for reference in (next(lines) for _ in range(count))]
+    return graph
+
+
+def in_order(graph: dict[str, list[str]], without: Iterable[str]) -> list[str]:
+    """The paths so that each comes after what it refers to; otherwise by name.
+
+    The name is what follows the hash, so that a changed hash moves nothing. `without`:
+    paths that are left out.
+    """
+    ordered: list[str] = []
+    seen: set[str] = set(without)
+
+    def by_name(path: str) -> tuple[str, str]:
+        return path.split("-", 1)[-1], path
+
+    def visit(path: str) -> None:
+        if path in seen:
+            return
+        seen.add(path)
+        for reference in sorted(graph.get(path, ()), key=by_name):
+            visit(reference)
+        ordered.append(path)
+
+    for path in sorted(graph, key=by_name):
+        visit(path)
+    return ordered
+
+
+def size(path: Path) -> int:
+    """The bytes that a path's files hold."""
+    if path.is_symlink() or path.is_file():
+        return path.lstat().st_size
+    return sum(entry.lstat().st_size for entry in path.rglob("*"))
+
+
+def group(paths: Sequence[str], most: int) -> list[list[str]]:
+    """Part paths into at most `most` layers: the large ones alone, the small ones together.
+
+    The order stays. While there are too many, the neighbours that are smallest together
+    are joined, so that what is large and stable keeps a layer of its own.
+    """
+    groups = [[path] for path in paths]
+    sizes = [size(Path(path)) for path in paths]
+    while len(groups) > max(most, 1):
+        first = min(range(len(groups) - 1), key=lambda index: sizes[index] + sizes[index + 1])
+        groups[first] += groups.pop(first + 1)
+        sizes[first] += sizes.pop(first + 1)
+    return groups
+
+
+class HashingWriter(io.RawIOBase):
+    """Passes bytes on to a file and takes their SHA-256 and count on the way."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        """target: where the bytes go."""
+        self.target = target
+        self.hash = hashlib.sha256()
+        self.count = 0
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self.count
+
+    def write(self, data: Any) -> int:
+        """Write all of the data."""
+        self.hash.update(data)
+        self.target.write(data)
+        self.count += len(data)
+        return len(data)
+
+
+def entries(path: Path) -> Iterable[Path]:
+    """A path and all below it, sorted, links not followed."""
+    yield path
+    if path.is_dir() and not path.is_symlink():
+        for child in sorted(path.iterdir()):
+            yield from entries(child)
+
+
+def write_store_layer(target: BinaryIO, paths: Sequence[str]) -> None:
+    """Write a tar of store paths: owned by root, at the store's time."""
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for folder in ("nix", "nix/store"):
+            entry = tarfile.TarInfo(folder)
+            entry.type = tarfile.DIRTYPE
+            entry.mode = 0o755
+            entry.mtime = STORE_MTIME
+            archive.addfile(entry)
+        for path in paths:
+            for file in entries(Path(path)):
+                status = file.lstat()
+                entry = tarfile.TarInfo(str(file).lstrip("/"))
+                entry.mode = status.st_mode & 0o7777
+                entry.mtime = STORE_MTIME
+                if file.is_symlink():
+                    entry.type = tarfile.SYMTYPE
+                    entry.mode = 0o777
+                    entry.linkname = os.readlink(file)
+                    archive.addfile(entry)
+                elif file.is_dir():
+                    entry.type = tarfile.DIRTYPE
+                    archive.addfile(entry)
+                else:
+                    entry.size = status.st_size
+                    with open(file, "rb") as content:
+                        archive.addfile(entry, content)
+
+
+class ImageArchive:
+    """The archive under way."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        """target: a seekable file, written from its start."""
+        self.target = target
+
+    def _header(self, name: str, length: int) -> bytes:
+        entry = tarfile.TarInfo(name)
+        entry.size = length
+        entry.mtime = STORE_MTIME
+        return entry.tobuf(tarfile.GNU_FORMAT)
+
+    def _pad(self, length: int) -> None:
+        self.target.write(b"\0" * (-length % BLOCK))
+
+    def add(self, name: str, content: bytes) -> None:
+        """Add a small file."""
+        self.target.write(self._header(name, len(content)))
+        self.target.write(content)
+        self._pad(len(content))
+
+    def add_stream(self, write: Any, comment: str) -> Layer:
+        """Add a layer that `write` writes to the file it is given."""
+        start = self.target.tell()
+        self.target.write(b"\0" * BLOCK)
+        stream = HashingWriter(self.target)
+        write(stream)
+        layer = Layer(stream.hash.hexdigest(), comment)
+        self._pad(stream.count)
+        end = self.target.tell()
+        self.target.seek(start)
+        self.target.write(self._header(layer.name, stream.count))
+        self.target.seek(end)
+        return layer
+
+    def copy(self, layer: Layer, source: BinaryIO, offset: int, length: int) -> None:
+        """Add a layer from another archive as it is."""
+        self.target.write(self._header(layer.name, length))
+        self.target.flush()
+        left = length
+        while left:
+            done = os.copy_file_range(
+                source.fileno(), self.target.fileno(), min(left, 1 << 30), offset
+            )
+            if not done:
+                raise EOFError(f"{layer.name} ends early")
+            left -= done
+            offset += done
+        self.target.seek(0, os.SEEK_END)
+        self._pad(length)
+
+    def finish(self) -> None:
+        """End the archive with its two empty blocks."""
+        self.target.write(b"\0" * (2 * BLOCK))
+        self.target.flush()
+
+
+def copy_base(archive: ImageArchive, path: Path) -> tuple[list[Layer], dict[str, Any]]:
+    """Take over the layers of the image archive at `path`.
+
+    Returns them and that image's configuration.
+    """
+    with tarfile.open(path, "r:") as base, open(path, "rb") as content:
+        members = {member.name: member for member in base}
+
+        def read(name: str) -> Any:
+            member = members[name]
+            content.seek(member.offset_data)
+            return json.loads(content.read(member.size))
+
+        (manifest,) = read("manifest.json")
+        configuration = read(manifest["Config"])
+        layers = []
+        described = [
+            step for step in configuration["history"] if not step.get("empty_layer")
+        ]
+        for name, diff_id, step in zip(
+            manifest["Layers"], configuration["rootfs"]["diff_ids"], described
+        ):
+            layer = Layer(diff_id.partition(":")[2], step["comment"])
+            member = members[name]
+            archive.copy(layer, content, member.offset_data, member.size)
+            layers.append(layer)
+    return layers, configuration
+
+
+def over_base(config: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """An image's `config` on its base's: of the base only the environment is kept."""
+    variables = {}
+    for entry in [*base.get("config", {}).get("Env", []), *config.get("Env", [])]:
+        variables[entry.partition("=")[0]] = entry
+    return {**config, "Env": list(variables.values())} if variables else config
+
+
+def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
+    """Write the whole archive; see main for the arguments."""
+    archive = ImageArchive(target)
+    layers: list[Layer] = []
+    base: dict[str, Any] = {}
+    if arguments.from_image is not None:
+        layers, base = copy_base(archive, arguments.from_image)
+    paths = in_order(read_closures(arguments.closure), arguments.without)
+    for members in group(paths, arguments.max_layers - len(layers) - 1) if paths else []:
+        names = ", ".join(path.split("-", 1)[-1] for path in members)
+        layers.append(
+            archive.add_stream(partial(write_store_layer, paths=members), names)
+        )
+
+    def copy_customisation(out: HashingWriter) -> None:
+        with open(arguments.customisation_layer, "rb") as layer:
+            for chunk in iter(lambda: layer.read(CHUNK), b""):
+                out.write(chunk)
+
+    layers.append(archive.add_stream(copy_customisation, "files"))
+
+    described = json.loads(arguments.configuration.read_text())
+    created = datetime.fromisoformat(arguments.created.replace("Z", "+00:00")).isoformat()
+    configuration = {
+        **described,
+        "config": over_base(described["config"], base),
+        "created": created,
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [f"sha256:{layer.digest}" for layer in layers],
+        },
+        "history": [{"created": created, "comment": layer.comment} for layer in layers],
+    }
+    content = json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode()
+    name = f"{hashlib.sha256(content).hexdigest()}.json"
+    archive.add(name, content)
+    manifest = [
+        {
+            "Config": name,
+            "RepoTags": [arguments.name],
+            "Layers": [layer.name for layer in layers],
+        }
+    ]
+    archive.add("manifest.json", json.dumps(manifest, sort_keys=True).encode())
+    archive.finish()
+
+
+def main(words: Optional[Sequence[str]] = None) -> int:
+    """Write the image; returns the exit status."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--name", required=True, help="NAME:TAG")
+    parser.add_argument("--configuration", type=Path, required=True)
+    parser.add_argument("--customisation-layer", type=Path, required=True)
+    parser.add_argument("--created", required=True, help="ISO 8601")
+    parser.add_argument("--max-layers", type=int, required=True)
+    parser.add_argument("--closure", type=Path, action="append", default=[])
+    parser.add_argument("--without", action="append", default=[])
+    parser.add_argument("--from-image", type=Path)
+    parser.add_argument("target", type=Path)
+    arguments = parser.parse_args(words)
+    with open(arguments.target, "xb", buffering=CHUNK) as target:
+        write_image(arguments, target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

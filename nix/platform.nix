@@ -1,0 +1,31 @@
+# The platform image: a server and a virtual environment for any ASGI application, with Poetry.
+{ lib, environment, virtualEnvironment, buildImage, python }:
+
+let
+  location = "/application_root/.venv";
+  project = (lib.importTOML ./platform/pyproject.toml).tool.poetry;
+
+  server = virtualEnvironment {
+    inherit python location;
+    environment = environment { projectDir = ./platform; inherit python; };
+  };
+  poetry = environment { projectDir = ./poetry; inherit python; };
+in
+buildImage {
+  inherit (project) name;
+  tag = "python${python.version}";
+  inherit python;
+  path = [ "/opt/poetry/bin" ];
+  environmentVariables = {
+    POETRY_HOME = "/opt/poetry";
+    POETRY_VIRTUALENVS_IN_PROJECT = "true";
+  };
+  labels."org.opencontainers.image.description" = project.description;
+  rootCommands = ''
+    cp -r ${server} .${location}
+    chmod -R u+w .${location}
+    mkdir -p opt/poetry/bin
+    ln -s ${poetry} opt/poetry/venv
+    ln -s ../venv/bin/poetry opt/poetry/bin/poetry
+  '';
+}

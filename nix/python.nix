@@ -1,0 +1,14 @@
+# The overlay that makes `python39` CPython 3.9.8, wherever the package source can build a Python
+# from its source; one that takes it from a distribution keeps the distribution's version.
+final: previous: {
+  python39 =
+    if previous.python39 ? sourceVersion
+    then
+      previous.python39.override
+        {
+          sourceVersion = { major = "3"; minor = "9"; patch = "8"; suffix = ""; };
+          # of upstream's Python-3.9.8.tar.xz
+          hash = "sha256-Z1zgm/I8CYNr8ZabdEsepMGhjDJ4hiZjJSXwhETrrVw=";
+        }
+    else previous.python39;
+}
