@@ -228,13 +228,16 @@ def progress_bar(files: Sequence[LockedFile]) -> Iterator[Any]:
 def fetch_all(
     files: Sequence[LockedFile], environment: Mapping[str, str]
 ) -> list[LockedFile]:
-    """Bring all files that the store lacks into it; returns those that were brought.
+    """Bring files that the store lacks into it; returns those that were brought.
+
+    files: what a dry run of Nix names as unbuilt; a path that merely lies in the store's
+    folder, as a failed build leaves it, does not count as there.
 
     environment: in which `nix-store` runs. Files that arrived before another one failed
     are kept in the store, so that the next run does not fetch them again.
     Raises MirrorError with the first failure.
     """
-    missing = [file for file in files if not store.present(file)]
+    missing = list(files)
     if not missing:
         return []
     folder = cache_folder(environment)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -66,8 +65,3 @@ def add(
                 raise MirrorError(
                     f"{file.name} became {path}, not {file.store_path}: ./mirror lock"
                 )
-
-
-def present(file: LockedFile) -> bool:
-    """Whether the store's folder holds the file."""
-    return os.path.lexists(file.store_path)
