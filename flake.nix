@@ -11,20 +11,15 @@
 
   outputs = { self, nixpkgs, poetry2nix }:
     let
-      systems = [ "x86_64-linux" ];
-      forSystems = nixpkgs.lib.genAttrs systems;
-      project = system: import ./nix {
-        inherit system nixpkgs poetry2nix;
-      };
+      forSystems = nixpkgs.lib.genAttrs [ "x86_64-linux" ];
+      project = forSystems (system: import ./nix { inherit system nixpkgs poetry2nix; });
     in
     {
+      # A project -> its image, environments and checks; see README.md, "Your own project".
       lib.mkApplication = { system ? "x86_64-linux", ... }@arguments:
-        (project system).mkApplication (removeAttrs arguments [ "system" ]);
+        project.${system}.mkApplication (removeAttrs arguments [ "system" ]);
 
-      packages = forSystems (system: {
-        inherit (project system) image;
-        app-example = (self.lib.mkApplication { inherit system; projectDir = ./app-example; }).image;
-        default = self.packages.${system}.image;
-      });
+      packages = forSystems (system: project.${system}.packages);
+      checks = forSystems (system: project.${system}.checks);
     };
 }

@@ -1,10 +1,14 @@
 # A project in the layout of app-example/ -> its image and environments.
-{ lib, environment, buildImage, python }:
+{ pkgs, environment, buildImage }:
 
 # projectDir  a folder with pyproject.toml, poetry.lock and app/
-{ projectDir }:
+# files       further files of the image: absolute path in the container -> store path or path
+{ projectDir, files ? { } }:
 
 let
+  inherit (pkgs) lib;
+  python = pkgs.python39;
+
   project = (lib.importTOML (projectDir + "/pyproject.toml")).tool.poetry;
 
   production = environment { inherit projectDir python; };
@@ -21,9 +25,21 @@ let
     path = projectDir + "/app";
     filter = path: type: !(isLitter (baseNameOf path));
   };
+  copyFile = target: file: ''
+    mkdir -p ."$(dirname ${lib.escapeShellArg target})"
+    cp -r ${file} .${lib.escapeShellArg target}
+    chmod -R u+w .${lib.escapeShellArg target}
+  '';
+
+  tests = import ./application_tests.nix {
+    inherit pkgs projectDir;
+    environment = development;
+    filter = path: type: !(isLitter (baseNameOf path));
+  };
 in
 {
   inherit project source;
+  checks = { inherit tests; };
   environment = production;
   developmentEnvironment = development;
 
@@ -35,6 +51,7 @@ in
     topCommands = ''
       cp -r ${source} application_root/app
       chmod -R u+w application_root/app
+      ${lib.concatStringsSep "\n" (lib.mapAttrsToList copyFile files)}
     '';
     labels = {
       "org.opencontainers.image.description" = project.description;

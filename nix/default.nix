@@ -1,22 +1,41 @@
-# Puts the project together from a package source: { image, mkApplication, … }.
+# Puts the project together from a package source.
 #
 # nixpkgs, poetry2nix   the flake's inputs, or what stands in for them
 { system, nixpkgs, poetry2nix }:
 
 let
   pkgs = import nixpkgs { inherit system; overlays = [ (import ./python.nix) ]; };
-  inherit (pkgs) lib;
 
   environment = import ./environment.nix { poetry2nix = import poetry2nix { inherit pkgs; }; };
   virtualEnvironment = import ./virtual_environment.nix { inherit pkgs; };
   applicationServer = import ./application_server.nix { inherit pkgs; };
   buildImage = import ./image.nix { inherit pkgs applicationServer; };
-in
-{
-  inherit pkgs;
+
+  # A project -> its image, environments and checks.
+  mkApplication = import ./application.nix { inherit pkgs environment buildImage; };
 
   # The platform image: Python, Gunicorn, Uvicorn, Poetry, no application.
-  image = import ./platform.nix { inherit lib environment virtualEnvironment buildImage; python = pkgs.python39; };
+  image = import ./platform.nix { inherit pkgs environment virtualEnvironment buildImage; };
 
-  mkApplication = import ./application.nix { inherit lib environment buildImage; python = pkgs.python39; };
+  example = mkApplication { projectDir = ../app-example; };
+  edited = mkApplication {
+    projectDir = ../app-example;
+    files."/application_root/app/edited.txt" = pkgs.writeText "edited.txt" "an edit\n";
+  };
+
+  proof = import ./checks {
+    inherit pkgs environment;
+    images = { inherit image; app-example = example.image; app-example-edited = edited.image; };
+    applicationChecks = example.checks;
+  };
+in
+{
+  inherit mkApplication;
+  inherit (proof) checks;
+  packages = {
+    inherit image;
+    app-example = example.image;
+    inherit (proof) docker-tests;
+    default = image;
+  };
 }

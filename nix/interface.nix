@@ -7,12 +7,13 @@
     "system"
     "runCommand"
     "writeText"
-    "writeTextDir"
+    "writeShellScriptBin"
     "python39"
     "glibc"
     "busybox"
     "cacert"
     "tzdata"
+    "shellcheck"
     "dockerTools.buildLayeredImage"
   ];
 

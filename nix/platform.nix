@@ -1,7 +1,9 @@
 # The platform image: a server and a virtual environment for any ASGI application, with Poetry.
-{ lib, environment, virtualEnvironment, buildImage, python }:
+{ pkgs, environment, virtualEnvironment, buildImage }:
 
 let
+  inherit (pkgs) lib;
+  python = pkgs.python39;
   location = "/application_root/.venv";
   project = (lib.importTOML ./platform/pyproject.toml).tool.poetry;
 

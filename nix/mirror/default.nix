@@ -31,7 +31,7 @@ let
       runCommand writeText writeTextFile writeTextDir writeShellScriptBin symlinkJoin buildEnv mkShell;
 
     inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
-      glibc busybox cacert tzdata python39;
+      glibc busybox cacert tzdata shellcheck python39;
 
     dockerTools = import ./docker_tools.nix { inherit lib; pkgs = final; };
   };

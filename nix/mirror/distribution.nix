@@ -5,9 +5,7 @@ let
   inherit (mirror) debianTree locks;
   exclusions = import ./debian_exclusions.nix;
 
-  # Debian's version without epoch, revision and suffixes: "1:3.9.2-1+deb11u7" -> "3.9.2"
-  upstreamVersion = version:
-    builtins.head (builtins.match "([0-9]+:)?([^-+~]+).*" version ++ [ version ]);
+  # The upstream version of a set's package: "1:3.9.2-1+deb11u7" -> "3.9.2"
   versionOf = set: package:
     let found = builtins.head (lib.filter (entry: entry.package == package) locks.${set}); in
     builtins.elemAt (builtins.match "([0-9]+:)?([^-+~]+).*" found.version) 1;
@@ -47,6 +45,14 @@ rec {
       exclude = exclusions ++ [ "share/zoneinfo/posix" "share/zoneinfo/right" ];
       passthru = { pname = "tzdata"; version = versionOf "tzdata" "tzdata"; };
     };
+
+  shellcheck = debianTree {
+    name = "shellcheck-${versionOf "shellcheck" "shellcheck"}";
+    packages = locks.shellcheck;
+    below = [ mirror.tools ];
+    exclude = exclusions;
+    passthru = { pname = "shellcheck"; version = versionOf "shellcheck" "shellcheck"; };
+  };
 
   python39 = import ./python.nix {
     inherit lib mirror runCommand glibc;

@@ -1,0 +1,33 @@
+# All checks by name; each is one file.
+{ pkgs, environment, images, applicationChecks }:
+
+let
+  inherit (pkgs) lib;
+
+  testEnvironment = environment { projectDir = ./.; python = pkgs.python39; };
+
+  # The files of the repository that checks look at, whatever else lies beside them.
+  source = builtins.path {
+    name = "source";
+    path = ../..;
+    filter = path: type:
+      !(builtins.elem (baseNameOf path) [ "__pycache__" ".git" ".hypothesis" ".mypy_cache" ".pytest_cache" ]);
+  };
+
+  # Paths of the image archives, as the tests below tests/image expect them.
+  imageVariables = {
+    APP_EXAMPLE_IMAGE = images.app-example;
+    APP_EXAMPLE_EDITED_IMAGE = images.app-example-edited;
+    PLATFORM_IMAGE = images.image;
+  };
+in
+{
+  checks = {
+    units = import ./units.nix { inherit pkgs testEnvironment source; };
+    format = import ./format.nix { inherit pkgs testEnvironment source; };
+    contents = import ./contents.nix { inherit pkgs testEnvironment source imageVariables; };
+    app-example = applicationChecks.tests;
+  };
+
+  docker-tests = import ./docker_tests.nix { inherit pkgs lib testEnvironment source imageVariables; };
+}

@@ -1,0 +1,9 @@
+# A program: the tests of the images against the Docker of the machine that it runs on.
+{ pkgs, lib, testEnvironment, source, imageVariables }:
+
+pkgs.writeShellScriptBin "docker-tests" ''
+  ${lib.concatStringsSep "\n" (lib.mapAttrsToList (name: value: "export ${name}=${value}") imageVariables)}
+  export PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
+  exec ${testEnvironment}/bin/python -m pytest -p no:cacheprovider -c ${source}/tests/pytest.ini \
+    --rootdir ${source}/tests ${source}/tests/image "$@"
+''

@@ -1,0 +1,18 @@
+# Formatter and linters.
+{ pkgs, testEnvironment, source }:
+
+pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
+  set -o pipefail
+  cd ${source}
+  export PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1 XDG_CACHE_HOME=$TMPDIR
+  {
+    ${testEnvironment}/bin/black --check --diff nix tests
+    ${testEnvironment}/bin/black --check --diff --config app-example/pyproject.toml app-example
+    ${testEnvironment}/bin/flake8 --config nix/checks/flake8.ini nix tests app-example
+    for folder in nix/application_server nix/mirror/command nix/mirror/builders nix/mirror/poetry2nix nix tests/image; do
+      MYPYPATH=$folder ${testEnvironment}/bin/mypy --config-file nix/checks/mypy.ini \
+        --cache-dir "$TMPDIR/mypy" "$folder"/*.py
+    done
+    shellcheck mirror .ci/run nix/mirror/debian_tree.sh
+  } 2>&1 | tee "$out"
+''

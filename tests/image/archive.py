@@ -1,0 +1,128 @@
+"""Reads an image archive, as `docker load` takes it, without Docker."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+STORE_PATH = re.compile(rb"/nix/store/([0-9a-z]{32}-[0-9A-Za-z+._?=-]+)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of an image: its tar header and the number of its layer, from below."""
+
+    info: tarfile.TarInfo
+    layer: int
+
+    @property
+    def path(self) -> str:
+        """The absolute path in the container."""
+        name = self.info.name.rstrip("/")
+        return "/" + ("" if name == "." else name.removeprefix("./"))
+
+
+@dataclass(repr=False)
+class Image:
+    """An image archive (Docker Image Specification v1.2)."""
+
+    path: Path
+    manifest: dict[str, Any] = field(init=False)
+    configuration: dict[str, Any] = field(init=False)
+    entries: list[Entry] = field(init=False)
+    references: dict[str, set[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        with tarfile.open(self.path) as archive:
+
+            def read(name: str) -> Any:
+                content = archive.extractfile(name)
+                assert content is not None
+                return json.load(content)
+
+            (self.manifest,) = read("manifest.json")
+            self.configuration = read(self.manifest["Config"])
+            self.entries = []
+            self.references = {}
+            for number, name in enumerate(self.manifest["Layers"]):
+                content = archive.extractfile(name)
+                assert content is not None
+                with tarfile.open(fileobj=content) as layer:
+                    self._read_layer(layer, number)
+
+    def _read_layer(self, layer: tarfile.TarFile, number: int) -> None:
+        for info in layer:
+            entry = Entry(info, number)
+            self.entries.append(entry)
+            owner = store_path(entry.path) or "/"
+            found = self.references.setdefault(owner, set())
+            text = info.linkname.encode()
+            if info.isfile():
+                content = layer.extractfile(info)
+                assert content is not None
+                text = content.read()
+            found |= {match.decode() for match in STORE_PATH.findall(text)} - {owner}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that a container starts with."""
+        return dict(
+            entry.split("=", 1) for entry in self.configuration["config"]["Env"]
+        )
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers' diff ids, from below."""
+        return list(self.configuration["rootfs"]["diff_ids"])
+
+    def matching(self, wanted: Callable[[Entry], bool]) -> Iterator[Entry]:
+        """The entries that a predicate holds for."""
+        return (entry for entry in self.entries if wanted(entry))
+
+    def entry(self, path: str) -> Entry:
+        """The uppermost entry at a path; KeyError where there is none."""
+        for entry in reversed(self.entries):
+            if entry.path == path:
+                return entry
+        raise KeyError(path)
+
+    def chain(self, path: str) -> str:
+        """How a file comes into the image: the store paths that lead to it."""
+        wanted = store_path(path)
+        if wanted is None:
+            return f"the image's own files > {path}"
+        came: dict[str, Optional[str]] = {"/": None}
+        waiting = deque(["/"])
+        while waiting:
+            here = waiting.popleft()
+            if here == wanted:
+                break
+            for following in sorted(self.references.get(here, ())):
+                if following not in came:
+                    came[following] = here
+                    waiting.append(following)
+        steps = [path]
+        at: Optional[str] = wanted
+        while at is not None and at != "/":
+            steps.append(at)
+            at = came.get(at)
+        steps.append("the image's own files")
+        return " > ".join(reversed(steps))
+
+
+def store_path(path: str) -> Optional[str]:
+    """The store path's name that a file belongs to; None outside the store.
+
+    >>> store_path("/nix/store/abc-hello/bin/hello")
+    'abc-hello'
+    """
+    parts = path.split("/")
+    if parts[1:3] == ["nix", "store"] and len(parts) > 3:
+        return parts[3]
+    return None

@@ -1,0 +1,198 @@
+"""Fixtures: the images' archives, and containers under the machine's Docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+import requests
+
+from .archive import Image
+
+VARIABLES = {
+    "app-example": "APP_EXAMPLE_IMAGE",
+    "app-example-edited": "APP_EXAMPLE_EDITED_IMAGE",
+    "platform": "PLATFORM_IMAGE",
+}
+DEADLINE = 60.0
+
+
+def poll(holds: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
+    """Ask until the answer is true; returns it. AssertionError after the deadline."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = holds()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+def docker(*words: str, check: bool = True) -> str:
+    """Run the Docker client; returns what it prints, both streams."""
+    done = subprocess.run(
+        ["docker", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert not check or done.returncode == 0, f"docker {words}: {done.stdout}"
+    return done.stdout
+
+
+@dataclass
+class Container:
+    """A container that runs, or has run; port 80 of it is published on loopback."""
+
+    identity: str
+
+    @property
+    def url(self) -> str:
+        """Where its port 80 is published."""
+        ports = docker("port", self.identity, "80/tcp").split()
+        return f"http://{ports[0]}"
+
+    def get(self, path: str = "/", **options: Any) -> requests.Response:
+        """One GET request on a connection of its own."""
+        return requests.get(f"{self.url}{path}", timeout=DEADLINE, **options)
+
+    def answer(self, path: str = "/") -> Optional[str]:
+        """The body of a GET, None while there is no server."""
+        try:
+            return self.get(path).text
+        except requests.RequestException:
+            return None
+
+    def wait_until_served(self) -> None:
+        """Until GET / is answered; AssertionError with its log if it ends before."""
+
+        def served() -> bool:
+            if not self.state["Running"]:
+                pytest.fail(f"the container ended: {self.logs()}")
+            return self.answer() is not None
+
+        poll(served, "an answer")
+
+    def logs(self) -> str:
+        """All that it has printed."""
+        return docker("logs", self.identity)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """`docker inspect`'s State."""
+        (inspected,) = json.loads(docker("inspect", self.identity))
+        return dict(inspected["State"])
+
+    def run(self, *words: str, check: bool = True) -> str:
+        """Run a command in it."""
+        return docker("exec", self.identity, *words, check=check)
+
+    def python(self, code: str) -> str:
+        """Run Python code in it; returns what it prints, stripped."""
+        return self.run("python", "-c", code).strip()
+
+    def wait(self) -> int:
+        """Until it has ended; returns its exit status."""
+        poll(lambda: not self.state["Running"], "the container's end")
+        return int(self.state["ExitCode"])
+
+    def worker_pids(self) -> list[int]:
+        """The process ids of Gunicorn's workers, as seen inside."""
+        listed = self.run("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null")
+        found = []
+        for line in listed.splitlines():
+            pid, _, rest = line.partition(" (")
+            if rest.rpartition(") ")[2].split()[1] == "1" and "gunicorn" in rest:
+                found.append(int(pid))
+        return sorted(found)
+
+
+StartContainer = Callable[..., Container]
+
+
+@pytest.fixture(scope="session")
+def archives() -> Mapping[str, Image]:
+    """The image archives by name."""
+    missing = [
+        variable for variable in VARIABLES.values() if variable not in os.environ
+    ]
+    if missing:
+        pytest.fail(f"{missing[0]} is not set: ./mirror nix run .#docker-tests")
+    return {
+        name: Image(Path(os.environ[variable])) for name, variable in VARIABLES.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def loaded(archives: Mapping[str, Image]) -> Mapping[str, str]:
+    """Each image, loaded into Docker: name to identity, the configuration's SHA-256."""
+    identities = {}
+    for name, image in archives.items():
+        with open(image.path, "rb") as archive:
+            subprocess.run(["docker", "load", "--quiet"], stdin=archive, check=True)
+        identities[name] = f"sha256:{image.manifest['Config'].partition('.')[0]}"
+    return identities
+
+
+@pytest.fixture
+def start(loaded: Mapping[str, str]) -> Iterator[StartContainer]:
+    """Start containers, and remove them after the test."""
+    started: list[str] = []
+
+    def run(
+        image: str,
+        *arguments: str,
+        environment: Optional[Mapping[str, str]] = None,
+        options: tuple[str, ...] = (),
+        served: bool = True,
+    ) -> Container:
+        name = f"test-{uuid.uuid4().hex}"
+        variables = [
+            word
+            for variable, value in (environment or {}).items()
+            for word in ("--env", f"{variable}={value}")
+        ]
+        started.append(name)
+        docker(
+            *("run", "--detach", "--name", name, "--publish", "127.0.0.1::80"),
+            *(*variables, *options, loaded[image], *arguments),
+        )
+        container = Container(name)
+        if served:
+            container.wait_until_served()
+        return container
+
+    yield run
+    if started:
+        docker("rm", "--force", *started)
+
+
+@pytest.fixture(scope="session")
+def platform_application(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bare ASGI application, readable by any user."""
+    folder = tmp_path_factory.mktemp("platform") / "app"
+    folder.mkdir()
+    folder.chmod(0o755)
+    folder.parent.chmod(0o755)
+    write_application(folder, "one")
+    return folder
+
+
+def write_application(folder: Path, text: str) -> None:
+    """Write a bare ASGI application that answers `text`, replacing the file at once."""
+    part = folder / "main.py.part"
+    part.write_text(
+        "async def app(scope, receive, send):\n"
+        "    if scope['type'] != 'http':\n"
+        "        return\n"
+        "    start = {'type': 'http.response.start', 'status': 200, 'headers': []}\n"
+        "    await send(start)\n"
+        f"    await send({{'type': 'http.response.body', 'body': b{text!r}}})\n"
+    )
+    part.chmod(0o644)
+    part.rename(folder / "main.py")

@@ -1,0 +1,183 @@
+"""What is in the images and what is not, read from the archives themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from .archive import Entry, Image
+
+COMPILERS = {
+    "ar",
+    "as",
+    "c++",
+    "cc",
+    "cc1",
+    "cmake",
+    "g++",
+    "gcc",
+    "ld",
+    "make",
+    "rustc",
+}
+BUDGET = {"app-example": 80_000_000, "platform": 130_000_000}
+
+# Wheels of Poetry's own environment that carry a header among their modules.
+WHEEL_DATA = re.compile(r"/site-packages/(cffi|dulwich|rapidfuzz)/[^/]+\.(h|hpp)$")
+
+images = pytest.mark.parametrize("name", ["app-example", "platform"])
+
+
+def complaint(image: Image, entries: list[Entry]) -> str:
+    """Every entry with the chain of references that brings it in."""
+    return "\n".join(image.chain(entry.path) for entry in entries)
+
+
+@images
+def test_no_compilers(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
+    # busybox's own applets are links to it
+    found = image.matching(
+        lambda entry: entry.path.rpartition("/")[2] in COMPILERS
+        and (entry.info.isfile() or "busybox" not in entry.info.linkname)
+        and "/bin/" in entry.path
+    )
+    assert not complaint(image, list(found))
+
+
+@images
+def test_no_headers_and_no_static_libraries(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    found = image.matching(
+        lambda entry: entry.path.endswith((".h", ".hpp", ".a", ".la", ".pc"))
+        and not WHEEL_DATA.search(entry.path)
+    )
+    assert not complaint(image, list(found))
+
+
+@images
+def test_no_documentation(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
+    found = image.matching(
+        lambda entry: re.search(r"/share/(doc|man|info)/", entry.path) is not None
+    )
+    assert not complaint(image, list(found))
+
+
+@images
+def test_one_python(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
+    interpreters = list(
+        image.matching(
+            lambda entry: entry.info.isfile()
+            and re.search(r"/bin/python[0-9.]*$", entry.path) is not None
+        )
+    )
+    assert len(interpreters) == 1, complaint(image, interpreters)
+    libraries = {
+        entry.path.rpartition("/")[0]
+        for entry in image.matching(lambda entry: entry.path.endswith("/os.py"))
+        if re.search(r"/lib/python[0-9.]+/os\.py$", entry.path)
+    }
+    assert len(libraries) == 1, libraries
+
+
+@images
+def test_no_pip(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
+    found = image.matching(
+        lambda entry: entry.path.endswith(("/bin/pip", "/bin/pip3", "/pip/__init__.py"))
+    )
+    assert not complaint(image, list(found))
+
+
+def test_no_development_dependencies(archives: Mapping[str, Image]) -> None:
+    image = archives["app-example"]
+    found = image.matching(
+        lambda entry: entry.path.endswith(
+            ("/pytest/__init__.py", "/black/__init__.py", "/coverage/__init__.py")
+        )
+    )
+    assert not complaint(image, list(found))
+
+
+@images
+def test_within_the_size_budget(archives: Mapping[str, Image], name: str) -> None:
+    size = archives[name].path.stat().st_size
+    assert size <= BUDGET[name], f"{size} bytes"
+
+
+@images
+def test_every_reference_is_in_the_image(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    needed = {"/"} | set(image.references)
+    links = {
+        entry.info.linkname.split("/")[3]
+        for entry in image.entries
+        if entry.info.issym() and entry.info.linkname.startswith("/nix/store/")
+    }
+    assert links <= needed
+
+
+@images
+def test_modes_and_owners(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
+    for path in ("/tmp", "/var/tmp"):
+        entry = image.entry(path)
+        assert (entry.info.mode, entry.info.uid) == (0o1777, 0), path
+    root = image.entry("/application_root").info
+    assert (root.uid, root.gid, root.mode) == (1001, 0, 0o775)
+    for path in ("/etc/passwd", "/etc/group", "/etc/ssl/certs/ca-bundle.crt"):
+        assert image.entry(path).info.uid == 0
+    special = [
+        entry.path
+        for entry in image.entries
+        if entry.info.mode & 0o6000 or entry.info.isdev()
+    ]
+    assert not special, "setuid, setgid or device files"
+
+
+def test_application_alone_on_top(archives: Mapping[str, Image]) -> None:
+    image = archives["app-example"]
+    top = [
+        entry.path for entry in image.entries if entry.layer == len(image.layers) - 1
+    ]
+    assert sorted(top) == [
+        "/",
+        "/application_root",
+        "/application_root/app",
+        "/application_root/app/__init__.py",
+        "/application_root/app/main.py",
+    ]
+
+
+def test_an_edit_changes_the_top_layer_alone(archives: Mapping[str, Image]) -> None:
+    before = archives["app-example"].layers
+    after = archives["app-example-edited"].layers
+    assert len(before) > 10
+    assert before[:-1] == after[:-1]
+    assert before[-1] != after[-1]
+
+
+@images
+def test_labels_and_tag_say_the_real_version(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    version = image.environment["PYTHON_VERSION"]
+    labels = image.configuration["config"]["Labels"]
+    assert labels["uvicorn-gunicorn-poetry.python.version"] == version
+    (tag,) = image.manifest["RepoTags"]
+    expected = {
+        "app-example": "app-example:1.0.0",
+        "platform": f"uvicorn-gunicorn-poetry:python{version}",
+    }
+    assert tag == expected[name]
+    assert labels["org.opencontainers.image.title"] == tag.partition(":")[0]
+    assert labels["org.opencontainers.image.version"] == tag.partition(":")[2]

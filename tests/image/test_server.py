@@ -1,0 +1,100 @@
+"""The images serve: requests, reload, start and stop."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from .conftest import StartContainer, docker, poll, write_application
+
+RELOAD_SECONDS = 2.0
+
+
+def test_example_answers(start: StartContainer) -> None:
+    container = start("app-example")
+    response = container.get()
+    assert (response.status_code, response.json()) == (200, "Hello World!")
+    for number, name in {1: "sausage", 2: "ham", 3: "tofu"}.items():
+        assert container.get(f"/items/{number}").json() == name
+    assert container.get("/items/4").status_code == 404
+
+
+def test_platform_serves_a_mounted_application(
+    start: StartContainer, platform_application: Path
+) -> None:
+    write_application(platform_application, "one")
+    container = start(
+        "platform",
+        options=("--volume", f"{platform_application}:/application_root/app"),
+    )
+    assert container.answer() == "one"
+
+
+def test_arguments_are_gunicorn_s(start: StartContainer) -> None:
+    container = start("app-example", "--workers", "2")
+    poll(lambda: len(container.worker_pids()) == 2, "two workers")
+
+
+def test_reload_changes_the_answer_again_and_again(
+    start: StartContainer, platform_application: Path
+) -> None:
+    write_application(platform_application, "zero")
+    container = start(
+        "platform",
+        environment={"RELOAD": "True"},
+        options=("--volume", f"{platform_application}:/application_root/app"),
+    )
+    for text in ("one", "two", "three"):
+        write_application(platform_application, text)
+        written = time.monotonic()
+        poll(lambda: container.answer() == text, f"the answer {text}", RELOAD_SECONDS)
+        assert time.monotonic() - written < RELOAD_SECONDS
+
+
+def test_reload_survives_a_syntax_error(
+    start: StartContainer, platform_application: Path
+) -> None:
+    write_application(platform_application, "zero")
+    container = start(
+        "platform",
+        environment={"RELOAD": "True"},
+        options=("--volume", f"{platform_application}:/application_root/app"),
+    )
+    (platform_application / "main.py").write_text("def app(:\n")
+    poll(lambda: "SyntaxError" in (container.answer() or ""), "the traceback")
+    assert container.get().status_code == 500
+    write_application(platform_application, "mended")
+    poll(lambda: container.answer() == "mended", "the mended answer", RELOAD_SECONDS)
+
+
+def test_without_reload_nothing_reloads(
+    start: StartContainer, platform_application: Path
+) -> None:
+    write_application(platform_application, "zero")
+    container = start(
+        "platform",
+        environment={"RELOAD": "False"},
+        options=("--volume", f"{platform_application}:/application_root/app"),
+    )
+    write_application(platform_application, "one")
+    end = time.monotonic() + RELOAD_SECONDS
+    while time.monotonic() < end:
+        assert container.answer() == "zero"
+        time.sleep(0.1)
+
+
+def test_stop_is_prompt_and_clean(start: StartContainer) -> None:
+    container = start("app-example")
+    docker("stop", container.identity)
+    assert container.wait() == 0
+    assert "Shutting down" in container.logs()
+
+
+def test_bad_values_end_with_a_line_each(start: StartContainer) -> None:
+    container = start(
+        "app-example", environment={"WORKERS": "0", "LOG_LEVEL": "bogus"}, served=False
+    )
+    assert container.wait() == 3
+    lines = container.logs().splitlines()
+    assert len(lines) == 2
+    assert all(any(name in line for name in ("WORKERS", "LOG_LEVEL")) for line in lines)
