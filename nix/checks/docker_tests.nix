@@ -1,9 +1,10 @@
-# A program: the tests of the images against the Docker of the machine that it runs on.
+# A program: the tests of the images and of ./mirror, on the machine that it runs on and with its
+# Docker. Started in the repository's folder.
 { pkgs, lib, testEnvironment, source, imageVariables }:
 
 pkgs.writeShellScriptBin "docker-tests" ''
   ${lib.concatStringsSep "\n" (lib.mapAttrsToList (name: value: "export ${name}=${value}") imageVariables)}
   export PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
   exec ${testEnvironment}/bin/python -m pytest -p no:cacheprovider -c ${source}/tests/pytest.ini \
-    --rootdir ${source}/tests ${source}/tests/image "$@"
+    --rootdir ${source}/tests ${source}/tests/image ${source}/tests/machine "$@"
 ''
