@@ -19,6 +19,7 @@ let
       wheelLibraries = import ./wheel_libraries.nix { inherit lib bootstrap; };
       tools = import ./tools.nix { inherit debianTree locks; };
       inherit (import ./trivial_builders.nix { inherit lib system tools; }) runCommand;
+      virtualMachine = import ./virtual_machine.nix { inherit lib; inherit (final) mirror runCommand; };
       byteCodeCompiler = ./builders/compile_byte_code.py;
       # The Python that runs this set's own builders.
       python = final.python39;
@@ -32,6 +33,10 @@ let
 
     inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
       glibc busybox cacert tzdata shellcheck python39;
+
+    inherit (final.mirror.virtualMachine) docker;
+
+    vmTools = import ./vm_tools.nix { inherit lib; inherit (final) mirror writeText busybox; };
 
     dockerTools = import ./docker_tools.nix { inherit lib; pkgs = final; };
   };

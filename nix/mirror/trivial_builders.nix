@@ -10,7 +10,13 @@ rec {
       built = derivation ((removeAttrs environment [ "passthru" "meta" "nativeBuildInputs" ]) // {
         inherit name system;
         builder = "${tools}/bin/bash";
-        args = [ "-euo" "pipefail" "-c" ''source "$buildCommandPath"'' ];
+        # Run in a virtual machine, the command comes in the environment instead of a file.
+        args = [
+          "-euo"
+          "pipefail"
+          "-c"
+          ''if [ -n "''${buildCommandPath:-}" ]; then source "$buildCommandPath"; else eval "$buildCommand"; fi''
+        ];
         buildCommand = script;
         passAsFile = [ "buildCommand" ] ++ environment.passAsFile or [ ];
         PATH = lib.makeBinPath ((environment.nativeBuildInputs or [ ]) ++ [ tools ]);

@@ -1,17 +1,21 @@
-"""What this machine has: apt's mirrors, pip's configuration, missing programs."""
+"""What this machine has: apt's mirrors and proxies, missing programs, pip."""
 
 from __future__ import annotations
 
 import glob
+import importlib
+import logging
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any
 
 from errors import MirrorError
+
+PIP_WHEELS = "/usr/share/python-wheels/pip-*.whl"
+SCHEMES = ("http://", "https://", "file:")
 
 
 def install(packages: Sequence[str], reason: str) -> None:
@@ -42,14 +46,15 @@ def install(packages: Sequence[str], reason: str) -> None:
             raise MirrorError(f"{' '.join(command)} failed{hint}: {cause}")
 
 
-@lru_cache(maxsize=None)
-def debian_mirrors() -> tuple[str, ...]:
-    """The roots of Debian archives that apt is configured with, each ending in "/".
+def debian_mirrors(base: Mapping[str, str]) -> tuple[str, ...]:
+    """The roots of Debian archives to try in order, each a URL that ends in "/".
 
-    MIRROR_DEBIAN, a list of roots separated by spaces, stands before them; apt itself
-    reads its sources, in both file formats (apt-get(8), indextargets).
+    base: the environment; its MIRROR_DEBIAN, a list of roots separated by spaces, stands
+    before those that apt is configured with. apt itself reads its sources, in both file
+    formats (apt-get(8), indextargets); sources on discs and the like are left out.
+    Raises MirrorError where there are none.
     """
-    roots = os.environ.get("MIRROR_DEBIAN", "").split()
+    roots = base.get("MIRROR_DEBIAN", "").split()
     if shutil.which("apt-get"):
         done = subprocess.run(
             ["apt-get", "indextargets", "--format", "$(REPO_URI)"],
@@ -57,30 +62,38 @@ def debian_mirrors() -> tuple[str, ...]:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        roots += done.stdout.split()
-    unique = dict.fromkeys(root.rstrip("/") + "/" for root in roots)
-    # A security archive is a twin of the main one: both hold part of any release.
-    if not unique:
+        for root in done.stdout.split():
+            if root.startswith("copy:"):
+                root = "file:" + root[len("copy:") :]
+            if root.startswith(SCHEMES):
+                roots.append(root)
+    if not roots:
         raise MirrorError(
             "no Debian mirror is known: set MIRROR_DEBIAN to the URL of one"
         )
-    return tuple(unique)
+    return tuple(dict.fromkeys(root.rstrip("/") + "/" for root in roots))
 
 
 def apt_proxies() -> dict[str, str]:
-    """The HTTP proxies that apt is configured with, by scheme (apt.conf(5))."""
+    """The HTTP proxies that apt is configured with, by scheme (apt.conf(5)).
+
+    "" stands for none whatever the environment says ("DIRECT").
+    """
     if shutil.which("apt-config") is None:
         return {}
     names = {"http": "Acquire::http::Proxy", "https": "Acquire::https::Proxy"}
     words = [word for scheme, name in names.items() for word in (scheme, name)]
     done = subprocess.run(
-        ["apt-config", "shell", *words], stdout=subprocess.PIPE, text=True
+        ["apt-config", "shell", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     proxies = {}
-    for line in done.stdout.splitlines():
-        scheme, _, value = line.partition("=")
-        if value.strip("'") and value.strip("'") != "DIRECT":
-            proxies[scheme] = value.strip("'")
+    for assignment in shlex.split(done.stdout):
+        scheme, _, value = assignment.partition("=")
+        if value:
+            proxies[scheme] = "" if value == "DIRECT" else value
     return proxies
 
 
@@ -88,63 +101,24 @@ def import_pip() -> None:
     """Make pip importable: this Python's own, or the wheel that Debian ships alone.
 
     pip alone knows how this machine reaches PyPI: index, extra indexes, find-links,
-    certificates, proxies, credentials (pip's documentation, "Configuration").
+    certificates, proxies, credentials (pip's documentation, "Configuration"). Its
+    warnings, of retries for one, are silenced: what fails in the end is told here.
+    Raises MirrorError where there is no pip and it cannot be installed.
     """
-    for _ in range(2):
-        try:
-            import pip  # noqa: F401
-
-            return
-        except ImportError:
-            wheels = sorted(glob.glob("/usr/share/python-wheels/pip-*.whl"))
-            if wheels:
-                sys.path.append(wheels[-1])
-                continue
-            install(["python3-pip-whl"], "pip")
-            sys.path.extend(sorted(glob.glob("/usr/share/python-wheels/pip-*.whl")))
+    logging.getLogger("pip").setLevel(logging.ERROR)
+    if _imports_pip():
+        return
+    if not glob.glob(PIP_WHEELS):
+        install(["python3-pip-whl"], "pip")
+    sys.path += sorted(glob.glob(PIP_WHEELS))[-1:]
+    importlib.invalidate_caches()
+    if not _imports_pip():
+        raise MirrorError("pip cannot be imported: apt-get install python3-pip-whl")
 
 
-class Index:
-    """PyPI, or what stands in for it, as pip on this machine is configured."""
-
-    def __init__(self, base: Mapping[str, str]) -> None:
-        """base: the environment; MIRROR_PYPI, the URL of a simple index, wins over pip's."""
-        import_pip()
-        from pip._internal.commands import create_command
-
-        words = ["--index-url", base["MIRROR_PYPI"]] if base.get("MIRROR_PYPI") else []
-        self.command: Any = create_command("download")
-        with self.command.main_context():
-            self.options, _ = self.command.parse_args([*words, "--quiet"])
-
-    def session(self) -> Any:
-        """A new HTTP session with pip's certificates, proxies, credentials and retries.
-
-        It is a requests.Session; one a thread.
-        """
-        return self.command._build_session(self.options)
-
-    def links(self, project: str, session: Any) -> dict[str, str]:
-        """The files of a project: name to URL, whatever they are built for.
-
-        Raises MirrorError where no index has the project.
-        """
-        from pip._internal.index.collector import LinkCollector, parse_links
-
-        collector = LinkCollector.create(session, options=self.options)
-        found: dict[str, str] = {}
-
-        def read_page(page: Any) -> list[Any]:
-            content = collector.fetch_response(page)
-            for link in parse_links(content) if content is not None else []:
-                found.setdefault(link.filename, link.url_without_fragment)
-            return []
-
-        sources = collector.collect_sources(project, candidates_from_page=read_page)
-        for source in (*sources.find_links, *sources.index_urls):
-            if source is None:
-                continue
-            for link in source.file_links():
-                found.setdefault(link.filename, link.url_without_fragment)
-            list(source.page_candidates())
-        return found
+def _imports_pip() -> bool:
+    try:
+        importlib.import_module("pip")
+    except ImportError:
+        return False
+    return True

@@ -8,72 +8,21 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn, Optional
 
 from errors import MirrorError
 from locked_file import LockedFile
 
 MIRROR_SET = Path(__file__).resolve().parent.parent
+SYSTEM = "x86_64-linux"
 
-# Subcommands of `nix` that take installables and --override-input.
-WITH_INPUTS = {
-    "build",
-    "bundle",
-    "develop",
-    "edit",
-    "eval",
-    "log",
-    "path-info",
-    "print-dev-env",
-    "repl",
-    "run",
-    "search",
-    "shell",
-    "why-depends",
-}
-FLAKE_WITH_INPUTS = {"archive", "check", "lock", "metadata", "show"}
+# The inputs that the mirror set stands in for, and the folder of it that does.
+SWAPPED = {"nixpkgs": MIRROR_SET, "poetry2nix": MIRROR_SET / "poetry2nix"}
 
-# Options of Nix that take values, by the number of values, so that the others are installables.
-OPTIONS_WITH_VALUES = {
-    "--arg": 2,
-    "--argstr": 2,
-    "--override-input": 2,
-    "--option": 2,
-    "--override-flake": 2,
-    "--set-env-var": 2,
-    **dict.fromkeys(
-        [
-            "--builders",
-            "--command",
-            "-c",
-            "--cores",
-            "--eval-store",
-            "--expr",
-            "--file",
-            "-f",
-            "-I",
-            "--include",
-            "--inputs-from",
-            "-j",
-            "--keep",
-            "-k",
-            "--log-format",
-            "--max-jobs",
-            "-o",
-            "--out-link",
-            "--phase",
-            "--profile",
-            "--reference-lock-file",
-            "--store",
-            "--timeout",
-            "--unset",
-            "-u",
-            "--update-input",
-            "--apply",
-        ],
-        1,
-    ),
-}
+# What Nix 2.8 takes in a `path:` reference as it is (RFC 3986, "pchar").
+PLAIN_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
@@ -96,115 +45,87 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     return {**base, "NIX_CONFIG": "\n".join(settings)}
 
 
-def flake_folder(installable: str) -> Path:
-    """The folder that an installable or flake reference such as `.#image` names."""
-    reference = installable.split("#", 1)[0].split("?", 1)[0]
-    for scheme in ("path:", "git+file://", "git+file:"):
+def flake_folder(installable: str) -> Optional[Path]:
+    """The folder of the flake that an installable such as `.#image` names.
+
+    None where it is not below a folder with a flake on this machine.
+    """
+    reference, _, query = installable.split("#", 1)[0].partition("?")
+    for scheme in ("path:", "git+file:"):
         if reference.startswith(scheme):
-            reference = reference[len(scheme) :]
+            reference = re.sub(r"^//(?=/)", "", reference[len(scheme) :])
     folder = Path(reference or ".").absolute()
-    while not (folder / "flake.nix").exists() and folder != folder.parent:
+    for field in query.split("&"):
+        if field.startswith("dir="):
+            folder /= field[len("dir=") :]
+    if not folder.exists():
+        return None
+    while not (folder / "flake.nix").exists():
+        if folder == folder.parent:
+            return None
         folder = folder.parent
     return folder
 
 
-def swapped_inputs(folder: Path) -> list[str]:
-    """The input paths of a flake that are to be swapped, without the names' ends.
+def swapped_inputs(lock: Mapping[str, Any]) -> list[str]:
+    """The input paths of a flake below which inputs are to be swapped.
 
-    A flake without such inputs gives [], one whose lock has `nixpkgs` and `poetry2nix` of its own gives [""]; one that
-    takes them through other flakes gives those inputs' paths, such as ["base/"]
-    (flake.lock, version 7: a node's `inputs` are node names, or paths that it follows).
+    lock: a parsed flake.lock, version 5 to 7: a node's `inputs` are names of nodes, or
+    paths that it follows. A flake without such inputs gives [], one that has `nixpkgs`
+    and `poetry2nix` itself gives [""], one that takes them through another flake gives
+    that input's path, such as ["base/"].
     """
-    try:
-        lock = json.loads((folder / "flake.lock").read_text())
-    except (OSError, ValueError):
-        return []
     nodes = lock.get("nodes", {})
     found: list[str] = []
-    def visit(node: str, prefix: str, seen: frozenset[str]) -> None:
+
+    def visit(node: str, prefix: str, above: frozenset[str]) -> None:
         inputs = nodes.get(node, {}).get("inputs", {})
-        if {"nixpkgs", "poetry2nix"} <= set(inputs):
+        if set(SWAPPED) <= set(inputs):
             found.append(prefix)
         for name, target in inputs.items():
-            if isinstance(target, str) and target not in seen:
-                visit(target, f"{prefix}{name}/", seen | {target})
+            if isinstance(target, str) and target not in above:
+                visit(target, f"{prefix}{name}/", above | {target})
 
     root = lock.get("root", "root")
     visit(root, "", frozenset({root}))
     return found
 
 
-def overrides(folder: Path) -> list[str]:
-    """The options that swap the package sources of the flake in `folder`.
+def override_options(prefixes: Iterable[str]) -> list[str]:
+    """The options that swap the package sources below these input paths.
 
-    Raises MirrorError where this project's own path has a space, which Nix 2.8
-    cannot take in a `path:` reference.
+    Raises MirrorError where this project's own path has a character, such as a space,
+    that Nix 2.8 cannot take in a `path:` reference.
     """
-    if " " in str(MIRROR_SET):
-        raise MirrorError(
-            f"Nix cannot take the space in {str(MIRROR_SET)!r}: move the project to a"
-            " folder without one"
-        )
     options = []
-    for prefix in swapped_inputs(folder):
-        options += ["--override-input", f"{prefix}nixpkgs", f"path:{MIRROR_SET}"]
-        options += [
-            "--override-input",
-            f"{prefix}poetry2nix",
-            f"path:{MIRROR_SET}/poetry2nix",
-        ]
+    for prefix in dict.fromkeys(prefixes):
+        if not PLAIN_PATH.fullmatch(str(MIRROR_SET)):
+            raise MirrorError(
+                f"Nix cannot take the folder name {str(MIRROR_SET)!r}: move the project"
+                " to a path of plain letters, without spaces"
+            )
+        for name, folder in SWAPPED.items():
+            options += ["--override-input", f"{prefix}{name}", f"path:{folder}"]
     return options
 
 
-def split_command(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """Part `nix` arguments into subcommand, the rest, and what stands after `--`.
+@dataclass(frozen=True)
+class Answer:
+    """What Nix says of a build: whether it evaluated, what is unbuilt, and in its words.
 
-    >>> split_command(["flake", "check", "-L"])
-    (['flake', 'check'], ['-L'], [])
-    >>> split_command(["run", ".#x", "--", "push"])
-    (['run'], ['.#x'], ['--', 'push'])
+    derivations: the store paths of the unbuilt ones.
     """
-    words = list(words)
-    after: list[str] = []
-    if "--" in words:
-        cut = words.index("--")
-        words, after = words[:cut], words[cut:]
-    for index, word in enumerate(words):
-        if not word.startswith("-"):
-            length = 2 if word == "flake" else 1
-            subcommand = words[index : index + length]
-            return subcommand, words[:index] + words[index + length :], after
-    return [], words, after
 
+    evaluated: bool
+    derivations: list[str]
+    message: str
 
-def takes_inputs(subcommand: Sequence[str]) -> bool:
-    """Whether the subcommand accepts --override-input."""
-    if not subcommand:
-        return False
-    if subcommand[0] == "flake":
-        return len(subcommand) == 2 and subcommand[1] in FLAKE_WITH_INPUTS
-    return subcommand[0] in WITH_INPUTS
-
-
-def part_options(rest: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the words after a subcommand into installables and options with their values.
-
-    >>> part_options(["-L", ".#image", "-o", "out", "--option", "cores", "1"])
-    (['.#image'], ['-L', '-o', 'out', '--option', 'cores', '1'])
-    """
-    installables: list[str] = []
-    options: list[str] = []
-    position = 0
-    while position < len(rest):
-        word = rest[position]
-        if not word.startswith("-"):
-            installables.append(word)
-            position += 1
-            continue
-        length = 1 + OPTIONS_WITH_VALUES.get(word, 0)
-        options += rest[position : position + length]
-        position += length
-    return installables, options
+    @classmethod
+    def of(cls, done: "subprocess.CompletedProcess[str]") -> Answer:
+        """Read what a dry run printed on standard error."""
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr)
+        derivations = re.findall(r"^\s+(/\S+\.drv)\b", plain, re.MULTILINE)
+        return cls(done.returncode == 0, derivations, done.stderr)
 
 
 class Nix:
@@ -213,39 +134,113 @@ class Nix:
     def __init__(self, base: Mapping[str, str]) -> None:
         """base: the environment to run it in, before the mirror set's settings."""
         self.environment = environment(base)
+        self._settings: Optional[dict[str, bool]] = None
 
     def run(
-        self, words: Sequence[str], quiet: bool = False
+        self, words: Sequence[str], quiet: bool = False, program: str = "nix"
     ) -> "subprocess.CompletedProcess[str]":
-        """Run `nix` and keep what it prints; quiet: its standard error as well."""
-        return subprocess.run(
-            ["nix", *words],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if quiet else None,
-            text=True,
-        )
+        """Run `nix` and keep what it prints; quiet: its standard error as well.
 
-    def replace(self, words: Sequence[str]) -> None:
+        Raises MirrorError where there is none.
+        """
+        try:
+            return subprocess.run(
+                [program, *words],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if quiet else None,
+                text=True,
+            )
+        except FileNotFoundError:
+            raise no_nix() from None
+
+    def replace(self, words: Sequence[str]) -> NoReturn:
         """Become that `nix` command; its exit status is this process's."""
         executable = shutil.which("nix", path=self.environment.get("PATH"))
         if executable is None:
-            raise MirrorError("no nix on this machine: apt-get install nix-bin")
+            raise no_nix()
         os.execve(executable, ["nix", *words], self.environment)
 
-    def unbuilt(self, words: Sequence[str]) -> tuple[bool, list[str], str]:
-        """What a `nix build` with these words would build: a dry run's own answer.
+    def settings(self) -> Mapping[str, bool]:
+        """The settings of this Nix: whether each takes a value on the command line.
 
-        Returns whether the evaluation went through, the paths of the derivations,
-        and what Nix printed.
+        Newer Nix shows them by `nix config show`. Of those with words for values,
+        `sandbox` alone is switched by its name.
         """
-        done = self.run(["build", "--dry-run", "--no-link", *words], quiet=True)
-        derivations = re.findall(r"^\s+(/\S+\.drv)\b", done.stderr, re.MULTILINE)
-        return done.returncode == 0, derivations, done.stderr
+        if self._settings is None:
+            done = self.run(["show-config", "--json"], quiet=True)
+            if done.returncode != 0:
+                done = self.run(["config", "show", "--json"], quiet=True)
+            content = json.loads(done.stdout) if done.returncode == 0 else {}
+            self._settings = {
+                name: name != "sandbox" and not isinstance(setting["value"], bool)
+                for name, setting in content.items()
+            }
+        return self._settings
+
+    def overrides(self, installables: Iterable[str]) -> list[str]:
+        """The options that swap the package sources of these installables' flakes.
+
+        A flake that was never locked tells by its flake.nix alone what inputs it has,
+        not what inputs those have: each is taken for a flake that has what is swapped.
+        """
+        prefixes: list[str] = []
+        for folder in dict.fromkeys(map(flake_folder, installables)):
+            if folder is None:
+                continue
+            try:
+                lock = json.loads((folder / "flake.lock").read_text())
+                prefixes += swapped_inputs(lock)
+            except FileNotFoundError:
+                prefixes += self._unlocked_inputs(folder)
+            except ValueError as error:
+                raise MirrorError(
+                    f"{folder / 'flake.lock'} is no JSON ({error}):"
+                    " restore it, git checkout flake.lock"
+                ) from None
+        return override_options(prefixes)
+
+    def _unlocked_inputs(self, folder: Path) -> list[str]:
+        file = json.dumps(str(folder / "flake.nix")).replace("${", "\\${")
+        expression = f"builtins.attrNames ((import {file}).inputs or {{ }})"
+        done = self.run(["eval", "--impure", "--json", "--expr", expression], quiet=True)
+        names = json.loads(done.stdout) if done.returncode == 0 else []
+        if set(SWAPPED) <= set(names):
+            return [""]
+        return [f"{name}/" for name in names]
+
+    def unbuilt(self, words: Sequence[str]) -> Answer:
+        """What a `nix build` with these words would build: a dry run's own answer."""
+        return Answer.of(self.run(["build", "--dry-run", "--no-link", *words], True))
+
+    def unbuilt_derivations(
+        self, derivations: Sequence[str], settings: Sequence[str] = ()
+    ) -> Answer:
+        """What building these derivations would build; settings: options of nix.conf."""
+        if not derivations:
+            return Answer(True, [], "")
+        words = ["--realise", "--dry-run", *settings, *derivations]
+        return Answer.of(self.run(words, True, "nix-store"))
+
+    def input_derivations(self, words: Sequence[str]) -> list[str]:
+        """The derivations that the derivations of these installables directly need.
+
+        words: installables and options; [] where they do not evaluate.
+        """
+        done = self.run(["path-info", "--derivation", *words], quiet=True)
+        if done.returncode != 0 or not done.stdout.split():
+            return []
+        words = ["--query", "--references", *done.stdout.split()]
+        done = self.run(words, quiet=True, program="nix-store")
+        return [path for path in done.stdout.split() if path.endswith(".drv")]
 
     def locked_files(self, derivations: Iterable[str]) -> list[LockedFile]:
-        """Those of the derivations that stand for a file of a lock."""
+        """Those of the derivations that stand for a file of a lock.
+
+        Newer Nix shows derivations by `nix derivation show`, and yet newer below the key
+        "derivations".
+        """
         paths = sorted(set(derivations))
         if not paths:
             return []
@@ -253,15 +248,24 @@ class Nix:
         if done.returncode != 0:
             done = self.run(["derivation", "show", *paths], quiet=True)
         if done.returncode != 0:
-            raise MirrorError(f"nix show-derivation: {done.stderr.strip()}")
-        files = map(LockedFile.from_derivation, json.loads(done.stdout).values())
+            cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise MirrorError(f"nix derivation show: {cause.strip()}")
+        content = json.loads(done.stdout)
+        content = content.get("derivations", content)
+        files = map(LockedFile.from_derivation, content.values())
         return [file for file in files if file is not None]
+
+    def evaluate(self, words: Sequence[str]) -> Any:
+        """What `nix eval --json` prints for these words; None where it fails."""
+        done = self.run(["eval", "--json", *words], quiet=True)
+        return json.loads(done.stdout) if done.returncode == 0 else None
 
     def attribute_names(self, words: Sequence[str]) -> list[str]:
         """The names in an attribute set; [] where the flake has no such output."""
-        done = self.run(
-            ["eval", "--json", "--apply", "builtins.attrNames", *words], quiet=True
-        )
-        if done.returncode != 0:
-            return []
-        return [str(name) for name in json.loads(done.stdout)]
+        names = self.evaluate(["--apply", "builtins.attrNames", *words])
+        return [str(name) for name in names or []]
+
+
+def no_nix() -> MirrorError:
+    """The error where this machine has no Nix."""
+    return MirrorError("no nix on this machine: apt-get install nix-bin")

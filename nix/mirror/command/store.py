@@ -4,36 +4,61 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from errors import MirrorError
 from locked_file import LockedFile
+
+AR_MAGIC = b"!<arch>\n"
+AR_HEADER = 60
+
+
+def archive_members(archive: IO[bytes]) -> Iterator[tuple[str, int]]:
+    """The members of an `ar` archive as (name, size); the file stands at each content.
+
+    Raises ValueError where it is none (deb(5), ar(5)).
+    """
+    if archive.read(len(AR_MAGIC)) != AR_MAGIC:
+        raise ValueError("no ar archive")
+    while True:
+        header = archive.read(AR_HEADER)
+        if not header:
+            return
+        if len(header) != AR_HEADER or header[58:] != b"`\n":
+            raise ValueError("a broken header")
+        size = int(header[48:58])
+        start = archive.tell()
+        yield header[:16].decode("ascii").strip().rstrip("/"), size
+        archive.seek(start + size + size % 2)
 
 
 def extract_member(package: Path, member: str, target: Path) -> None:
     """Write one executable of a .deb into the folder `target`, under the member's path.
 
-    dpkg-deb reads the package (deb(5)).
+    Raises MirrorError where the package does not hold it, or cannot be read.
     """
     executable = target / member
-    executable.parent.mkdir(parents=True, exist_ok=True)
     try:
-        reading = subprocess.Popen(
-            ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE
-        )
-    except FileNotFoundError:
+        with open(package, "rb") as archive:
+            for name, _ in archive_members(archive):
+                if not name.startswith("data.tar"):
+                    continue
+                with tarfile.open(fileobj=archive, mode="r:*") as files:
+                    for entry in files:
+                        content = files.extractfile(entry) if entry.isfile() else None
+                        if content and entry.name.lstrip("/.") == member:
+                            executable.parent.mkdir(parents=True)
+                            executable.write_bytes(content.read())
+                            executable.chmod(0o755)
+                            return
+                break
+    except (ValueError, EOFError, tarfile.TarError) as error:
         raise MirrorError(
-            "no dpkg-deb on this machine: install the package dpkg and run this again"
+            f"{package} is no Debian package that Python can read ({error}): ./mirror lock"
         ) from None
-    with reading, tarfile.open(fileobj=reading.stdout, mode="r|") as archive:
-        for entry in archive:
-            content = archive.extractfile(entry)
-            if entry.name.lstrip("./") == member and content is not None:
-                executable.write_bytes(content.read())
-                executable.chmod(0o755)
-    if not executable.exists():
-        raise MirrorError(f"{package.name} holds no {member}: ./mirror lock")
+    raise MirrorError(f"{package} holds no {member}: ./mirror lock")
 
 
 def add(
@@ -43,6 +68,7 @@ def add(
 
     files: each locked file with the verified file on disk, which is named as the store
         is to name it.
+    environment: in which `nix-store` runs.
     Raises MirrorError where the store refuses, or names another path than expected.
     """
     flat = [pair for pair in files if pair[0].kind != "member"]
@@ -50,18 +76,49 @@ def add(
     for options, pairs in (([], flat), (["--recursive"], executable)):
         if not pairs:
             continue
-        command = ["nix-store", *options, "--add-fixed", "sha256"]
-        done = subprocess.run(
-            command + [str(path) for _, path in pairs],
-            env=dict(environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        done = run(
+            [*options, "--add-fixed", "sha256", *(str(path) for _, path in pairs)],
+            environment,
         )
         if done.returncode != 0:
-            raise MirrorError(f"the Nix store refuses files: {done.stderr.strip()}")
+            cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise MirrorError(f"the Nix store refuses files: {cause}")
         for (file, _), path in zip(pairs, done.stdout.split()):
             if path != file.store_path:
                 raise MirrorError(
                     f"{file.name} became {path}, not {file.store_path}: ./mirror lock"
                 )
+
+
+def lacking(
+    files: Sequence[LockedFile], environment: Mapping[str, str]
+) -> list[LockedFile]:
+    """Those of the files that are not valid in the store.
+
+    A path that merely lies in the store's folder, as a failed build leaves it, is not.
+    """
+    if not files:
+        return []
+    paths = [file.store_path for file in files]
+    done = run(["--check-validity", "--print-invalid", *paths], environment)
+    invalid = set(done.stdout.split())
+    return [file for file in files if file.store_path in invalid]
+
+
+def run(
+    words: Sequence[str], environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Run `nix-store` and keep what it prints."""
+    try:
+        return subprocess.run(
+            ["nix-store", *words],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    except FileNotFoundError:
+        raise MirrorError(
+            "no nix-store on this machine: apt-get install nix-bin"
+        ) from None

@@ -1,0 +1,185 @@
+"""Brings into the store what a `nix` command is going to need."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from command_line import Command
+from errors import MirrorError
+from nix_command import MIRROR_SET, SYSTEM, Answer, Nix
+
+# What an evaluation has to build: the choice of wheels is read from a derivation's output.
+EVALUATION_TOOLS = f"path:{MIRROR_SET}#evaluation"
+
+# Subcommands that take --override-input, by what they do with their installables.
+BUILDING = {"build", "bundle", "copy", "shell", "why-depends"}
+DEVELOPING = {"develop", "print-dev-env"}
+READING = {("eval",), ("flake", "show"), ("log",), ("path-info",), ("search",)}
+EVALUATING = {("edit",), ("repl",)}
+SWAPPING = {("flake", "archive"), ("flake", "metadata")}
+
+PROGRAM_DERIVATIONS = "program: builtins.attrNames (builtins.getContext program)"
+
+
+def takes_inputs(command: Command) -> bool:
+    """Whether the command takes --override-input, and is to have its inputs swapped.
+
+    `flake lock` and `flake update` are not: they would write the swapped inputs down.
+    """
+    subcommand = command.subcommand
+    if not subcommand or {"--help", "--version"} & command.flags:
+        return False
+    return (
+        subcommand[0] in BUILDING | DEVELOPING | {"fmt", "run"}
+        or subcommand in READING | EVALUATING | SWAPPING
+        or subcommand == ("flake", "check")
+    )
+
+
+def split_installable(installable: str) -> tuple[str, str]:
+    """A flake reference and the attribute path in it.
+
+    >>> split_installable(".#image^out"), split_installable(".")
+    (('.', 'image'), ('.', 'default'))
+    """
+    reference, _, path = installable.partition("#")
+    return reference or ".", path.partition("^")[0] or "default"
+
+
+class Needs:
+    """What one command needs."""
+
+    def __init__(self, nix: Nix, command: Command) -> None:
+        """command: one for which takes_inputs holds."""
+        self.nix = nix
+        self.command = command
+        self.installables = list(command.installables)
+        if not self.installables and not {"--expr", "--file", "-f"} & command.flags:
+            self.installables = ["."]
+        self.swapped = nix.overrides(self.installables)
+        self.options = [*self.swapped, *command.evaluation, *command.settings]
+
+    def words(self) -> list[str]:
+        """The words of the command itself, its inputs swapped."""
+        return self.command.with_options(self.swapped)
+
+    def fetch(self, must_evaluate: bool = False) -> None:
+        """Bring the files.
+
+        must_evaluate: raise MirrorError where the command does not evaluate; otherwise
+        that is left for Nix to say when the command runs.
+        """
+        subcommand, flags = self.command.subcommand, self.command.flags
+        if "--stdin" in flags or subcommand in SWAPPING:
+            return
+        if subcommand in EVALUATING or "--write-to" in flags:
+            self.build_tools()
+        elif subcommand == ("flake", "check"):
+            # It evaluates all outputs, and builds the checks alone.
+            self.build_tools()
+            if "--no-build" not in flags:
+                self.bring(self.checks())
+        elif subcommand in READING:
+            if self.nix.run(self.words(), quiet=True).returncode != 0:
+                self.build_tools()
+        else:
+            answer = self.ask(self.question())
+            if not answer.evaluated and must_evaluate:
+                sys.stderr.write(answer.message)
+                raise MirrorError(
+                    f"{' '.join(self.installables)}: Nix says above why this does not"
+                    " evaluate"
+                )
+            if "--dry-run" not in flags:
+                self.bring(answer)
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Ask, and once more after the evaluation's own tools were built."""
+        answer = question()
+        if not answer.evaluated and self.build_tools():
+            answer = question()
+        return answer
+
+    def bring(self, answer: Answer) -> None:
+        """Bring those of the unbuilt derivations that stand for files."""
+        if answer.derivations:
+            import download
+
+            files = self.nix.locked_files(answer.derivations)
+            download.fetch_all(files, self.nix.environment)
+
+    def build_tools(self) -> bool:
+        """Build what an evaluation has to build; returns whether anything was missing."""
+        if not self.swapped:
+            return False
+        words = [*self.command.settings, EVALUATION_TOOLS]
+        answer = self.nix.unbuilt(words)
+        if not answer.derivations:
+            return False
+        self.bring(answer)
+        if self.nix.run(["build", "--no-link", *words]).returncode != 0:
+            raise MirrorError(
+                "Nix says above why the tools that read poetry.lock do not build"
+            )
+        return True
+
+    def question(self) -> Callable[[], Answer]:
+        """What to ask Nix in order to know what the command is going to build."""
+        kind = self.command.subcommand[0]
+        plain = self.installables
+        if kind == "fmt":
+            return self.of_build([f".#formatter.{SYSTEM}"])
+        if {"--expr", "--file", "-f"} & self.command.flags:
+            return self.of_build(plain)
+        if kind == "run":
+            reference, path = split_installable(plain[0])
+            if path.split(".")[0] in self.names(reference, "apps"):
+                return lambda: self.program(f"{reference}#apps.{SYSTEM}.{path}.program")
+        if kind in DEVELOPING:
+            reference, path = split_installable(plain[0])
+            if path.split(".")[0] in self.names(reference, "devShells"):
+                return self.of_build([f"{reference}#devShells.{SYSTEM}.{path}"])
+        if "--rebuild" in self.command.flags:
+            return self.rebuild
+        return self.of_build(plain)
+
+    def names(self, reference: str, output: str) -> list[str]:
+        """The names in an output of a flake, such as "apps"; [] where there are none."""
+        return self.nix.attribute_names(
+            [*self.options, f"{reference}#{output}.{SYSTEM}"]
+        )
+
+    def of_build(self, installables: Sequence[str]) -> Callable[[], Answer]:
+        """Asks what a build of these would build."""
+        return lambda: self.nix.unbuilt([*self.options, *installables])
+
+    def checks(self) -> Answer:
+        """What the flake's checks would build."""
+        reference = split_installable(self.installables[0])[0]
+        names = self.names(reference, "checks")
+        checks = [f'{reference}#checks.{SYSTEM}."{name}"' for name in names]
+        return self.of_build(checks)() if checks else Answer(True, [], "")
+
+    def program(self, attribute: str) -> Answer:
+        """What the program of an app (Nix manual, "nix run", "Apps") would build."""
+        paths = self.nix.evaluate(
+            ["--apply", PROGRAM_DERIVATIONS, *self.options, attribute]
+        )
+        derivations = [path for path in paths or [] if path.endswith(".drv")]
+        if paths is None:
+            return Answer(False, [], "")
+        return self.nix.unbuilt_derivations(derivations, self.command.settings)
+
+    def rebuild(self) -> Answer:
+        """What a build that builds anew what is there would build: its inputs as well."""
+        words = [*self.options, *self.installables]
+        answer = self.nix.unbuilt(words)
+        inputs = self.nix.unbuilt_derivations(
+            self.nix.input_derivations(words), self.command.settings
+        )
+        return Answer(
+            answer.evaluated,
+            [*answer.derivations, *inputs.derivations],
+            answer.message,
+        )

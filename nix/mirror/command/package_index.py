@@ -1,0 +1,184 @@
+"""PyPI, or what stands in for it, as pip on this machine is configured."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Optional
+from urllib.parse import unquote, urljoin, urlsplit
+from urllib.request import url2pathname
+
+import machine
+
+# Both forms of a simple index (PEP 503, PEP 691), and plain pages of links.
+ACCEPT = (
+    "application/vnd.pypi.simple.v1+json,"
+    " application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+)
+
+# Seconds: to connect, and between two packets.
+TIMEOUTS = (10, 60)
+
+
+def canonical(project: str) -> str:
+    """A project's name as indexes spell it (PEP 503, "Normalized Names").
+
+    >>> canonical("Poetry_Core")
+    'poetry-core'
+    """
+    return re.sub(r"[-_.]+", "-", project).lower()
+
+
+def file_name(url: str) -> str:
+    """The name of the file at a URL.
+
+    >>> file_name("https://host/path/a-1%2Bcpu.whl#sha256=00")
+    'a-1+cpu.whl'
+    """
+    return unquote(urlsplit(url).path.rpartition("/")[2])
+
+
+def local_path(url: str) -> Optional[Path]:
+    """The path that a `file:` URL names (RFC 8089); None for other URLs.
+
+    >>> local_path("file:///srv/a%20b"), local_path("https://host/a")
+    (PosixPath('/srv/a b'), None)
+    """
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+class _Page(html.parser.HTMLParser):
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+        self.links: list[str] = []
+
+    def handle_starttag(
+        self, tag: str, attrs: Iterable[tuple[str, Optional[str]]]
+    ) -> None:
+        reference = dict(attrs).get("href")
+        if reference and tag == "base":
+            self.address = urljoin(self.address, reference)
+        elif reference and tag == "a":
+            self.links.append(urljoin(self.address, reference))
+
+
+def parse_page(text: str, address: str) -> list[tuple[str, str]]:
+    """The files that a page of links names, as (file name, absolute URL).
+
+    text: HTML (PEP 503) or, if it begins with a brace, JSON (PEP 691).
+    address: the URL of the page.
+    Raises ValueError where JSON is broken or of another shape.
+    """
+    if text.lstrip()[:1] == "{":
+        try:
+            files = json.loads(text)["files"]
+            return [(file["filename"], urljoin(address, file["url"])) for file in files]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"JSON without {error}") from None
+    page = _Page(address)
+    page.feed(text)
+    page.close()
+    return [(file_name(link), link) for link in page.links if file_name(link)]
+
+
+class Index:
+    """The indexes and folders of files that pip on this machine is configured with."""
+
+    def __init__(self, base: Mapping[str, str]) -> None:
+        """base: the environment; MIRROR_PYPI, URLs of simple indexes, stands for all."""
+        machine.import_pip()
+        from pip._internal.commands import create_command
+
+        self.command: Any = create_command("download")
+        with self.command.main_context():
+            self.options, _ = self.command.parse_args(
+                ["--quiet", "--no-cache-dir", "--no-input"]
+            )
+        options = self.options
+        self.find_links: list[str] = list(options.find_links)
+        self.roots: list[str] = [options.index_url, *options.extra_index_urls]
+        if options.no_index:
+            self.roots = []
+        if base.get("MIRROR_PYPI"):
+            self.find_links = []
+            self.roots = base["MIRROR_PYPI"].split()
+            options.index_url, options.extra_index_urls = self.roots[0], self.roots[1:]
+
+    def session(self) -> Any:
+        """A new HTTP session with pip's certificates, proxies, credentials and retries.
+
+        It is a requests.Session; one a thread.
+        """
+        return self.command._build_session(self.options)
+
+    def links(
+        self, project: str, session: Any
+    ) -> tuple[dict[str, list[str]], list[str]]:
+        """The files of a project, whatever they are built for.
+
+        Returns the URLs of each file name in the order to try them, and one line for
+        each source that could not be read; one that lacks the project is none.
+        """
+        sources = list(self.find_links)
+        for root in self.roots:
+            sources.append(f"{root.rstrip('/')}/{canonical(project)}/")
+        found: dict[str, list[str]] = {}
+        problems = []
+        for source in sources:
+            try:
+                files = self.read(source, session)
+            except Exception as error:
+                host = urlsplit(source).hostname or source
+                problems.append(f"{host}: {reason(error)}")
+                continue
+            for name, url in files:
+                urls = found.setdefault(name, [])
+                url = url.partition("#")[0]
+                if url not in urls:
+                    urls.append(url)
+        return found, problems
+
+    def read(self, source: str, session: Any) -> list[tuple[str, str]]:
+        """The files that a page, a folder or a file names, as (file name, URL).
+
+        source: a URL or a path; [] where there is nothing. A folder with an index.html
+        is a page, one without names what lies in it.
+        Raises OSError and ValueError, and what requests raises.
+        """
+        if not re.match(r"[a-z][a-z0-9+.-]+:", source):
+            source = Path(os.path.abspath(source)).as_uri() + "/"
+        path = local_path(source)
+        if path is None:
+            with session.get(
+                source, headers={"Accept": ACCEPT}, timeout=TIMEOUTS
+            ) as page:
+                if page.status_code == 404:
+                    return []
+                if page.status_code != 200:
+                    raise ValueError(f"HTTP {page.status_code}")
+                return parse_page(page.text, page.url)
+        if (path / "index.html").is_file():
+            path = path / "index.html"
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.is_file())
+            return [(file.name, file.as_uri()) for file in files]
+        if not path.is_file():
+            return []
+        if path.suffix in (".html", ".htm"):
+            return parse_page(path.read_text(encoding="utf-8"), path.as_uri())
+        return [(path.name, path.as_uri())]
+
+
+def reason(error: BaseException) -> str:
+    """Why a request failed, in one short line without addresses."""
+    kind = type(error).__name__
+    if type(error).__module__.partition(".")[0] in ("pip", "requests", "urllib3"):
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).lower()
+    text = getattr(error, "strerror", None) or str(error) or kind
+    return str(text).splitlines()[0]
