@@ -26,6 +26,10 @@ in
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     contents = import ./contents.nix { inherit pkgs testEnvironment source imageVariables; };
+    vm = import ./vm.nix {
+      inherit pkgs testEnvironment source;
+      imageVariables = removeAttrs imageVariables [ "APP_EXAMPLE_EDITED_IMAGE" ];
+    };
     app-example = applicationChecks.tests;
   };
 

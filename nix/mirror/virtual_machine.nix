@@ -102,6 +102,11 @@ rec {
       for name in iptables ip6tables iptables-save iptables-restore ip6tables-save ip6tables-restore; do
         ln -sfn xtables-legacy-multi sbin/$name
       done
+      # All that the daemon calls stands beside it.
+      for program in sbin/*; do
+        rm -f "bin/''${program##*/}"
+        ln -s "../$program" "bin/''${program##*/}"
+      done
     '';
   };
 }

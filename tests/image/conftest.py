@@ -112,9 +112,6 @@ class Container:
         return sorted(found)
 
 
-StartContainer = Callable[..., Container]
-
-
 @pytest.fixture(scope="session")
 def archives() -> Mapping[str, Image]:
     """The image archives by name."""
@@ -139,37 +136,65 @@ def loaded(archives: Mapping[str, Image]) -> Mapping[str, str]:
     return identities
 
 
-@pytest.fixture
-def start(loaded: Mapping[str, str]) -> Iterator[StartContainer]:
-    """Start containers, and remove them after the test."""
-    started: list[str] = []
+class Containers:
+    """Starts containers, and removes those that it started."""
 
-    def run(
+    def __init__(self, loaded: Mapping[str, str]) -> None:
+        """loaded: each image's name to its identity."""
+        self.loaded = loaded
+        self.started: list[str] = []
+
+    def start(
+        self,
         image: str,
         *arguments: str,
         environment: Optional[Mapping[str, str]] = None,
         options: tuple[str, ...] = (),
         served: bool = True,
     ) -> Container:
+        """Run a container with Gunicorn's arguments, variables and options of `docker run`.
+
+        served: wait until it answers.
+        """
         name = f"test-{uuid.uuid4().hex}"
         variables = [
             word
             for variable, value in (environment or {}).items()
             for word in ("--env", f"{variable}={value}")
         ]
-        started.append(name)
+        self.started.append(name)
         docker(
             *("run", "--detach", "--name", name, "--publish", "127.0.0.1::80"),
-            *(*variables, *options, loaded[image], *arguments),
+            *(*variables, *options, self.loaded[image], *arguments),
         )
         container = Container(name)
         if served:
             container.wait_until_served()
         return container
 
-    yield run
-    if started:
-        docker("rm", "--force", *started)
+    def remove(self) -> None:
+        """Remove all that was started."""
+        if self.started:
+            docker("rm", "--force", *self.started)
+
+
+StartContainer = Callable[..., Container]
+
+
+@pytest.fixture
+def start(loaded: Mapping[str, str]) -> Iterator[StartContainer]:
+    """Start containers for one test."""
+    containers = Containers(loaded)
+    yield containers.start
+    containers.remove()
+
+
+@pytest.fixture(scope="module")
+def start_for_module(loaded: Mapping[str, str]) -> Iterator[StartContainer]:
+    """Start containers that all tests of a module share."""
+    containers = Containers(loaded)
+    yield containers.start
+    containers.remove()
 
 
 @pytest.fixture(scope="session")

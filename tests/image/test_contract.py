@@ -41,15 +41,20 @@ REPORT = {
 }
 
 
-@pytest.fixture(params=["app-example", "platform"])
+pytestmark = pytest.mark.core
+
+
+@pytest.fixture(scope="module", params=["app-example", "platform"])
 def container(
-    request: pytest.FixtureRequest, start: StartContainer, platform_application: Path
+    request: pytest.FixtureRequest,
+    start_for_module: StartContainer,
+    platform_application: Path,
 ) -> Container:
     """A container of each image, the platform's with a mounted application."""
     options: tuple[str, ...] = ()
     if request.param == "platform":
         options = ("--volume", f"{platform_application}:/application_root/app:ro")
-    return start(request.param, options=options)
+    return start_for_module(request.param, options=options)
 
 
 def test_environment_defaults(archives: Mapping[str, Image]) -> None:

@@ -14,8 +14,11 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from py_compile import PycInvalidationMode, compile
+from py_compile import PycInvalidationMode
+from py_compile import compile as compile_module
+from typing import Optional
 
 SHARES = 4
 MODES = {
@@ -31,24 +34,29 @@ def compile_share(folder: Path, share: int, mode: str) -> None:
     """
     modules = sorted(path for path in folder.rglob("*.py") if path.is_file())
     for module in modules[share::SHARES]:
-        compile(str(module), invalidation_mode=MODES[mode], quiet=2)
+        compile_module(str(module), invalidation_mode=MODES[mode], quiet=2)
 
 
-def main() -> int:
-    """Compile the folder in processes of one share each; returns the exit status."""
+def main(words: Optional[Sequence[str]] = None) -> int:
+    """Compile the folder in processes of one share each; returns the exit status.
+
+    words: the arguments, by default those of the process.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--mode", choices=sorted(MODES), default="unchecked")
     parser.add_argument("--share", type=int)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if arguments.share is not None:
         compile_share(arguments.folder, arguments.share, arguments.mode)
         return 0
-    own = [sys.executable, "-I", "-B", __file__, "--mode", arguments.mode]
+    own = [sys.executable, "-I", "-B", "-W", "ignore", __file__]
+    own += ["--mode", arguments.mode]
     waiting = list(range(SHARES))
     while waiting:
-        batch = [waiting.pop(0) for _ in range(min(max(arguments.jobs, 1), len(waiting)))]
+        batch = waiting[: max(arguments.jobs, 1)]
+        del waiting[: len(batch)]
         processes = [
             subprocess.Popen([*own, "--share", str(share), str(arguments.folder)])
             for share in batch

@@ -8,10 +8,12 @@ size stand before its content, so its header is written last, over a placeholder
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import io
 import json
 import os
+import stat
 import sys
 import tarfile
 from collections.abc import Iterable, Sequence
@@ -24,6 +26,10 @@ from typing import Any, BinaryIO, Optional
 BLOCK = 512
 CHUNK = 1 << 20
 STORE_MTIME = 1
+
+
+class ImageError(Exception):
+    """The image cannot be written; the message is one line that says why."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,14 @@ def in_order(graph: dict[str, list[str]], without: Iterable[str]) -> list[str]:
 
 
 def size(path: Path) -> int:
-    """The bytes that a path's files hold."""
-    if path.is_symlink() or path.is_file():
-        return path.lstat().st_size
-    return sum(entry.lstat().st_size for entry in path.rglob("*"))
+    """The bytes that a path's files hold.
+
+    Folders do not count: how large they are differs between file systems.
+    """
+    statuses = (entry.lstat() for entry in entries(path))
+    return sum(
+        status.st_size for status in statuses if not stat.S_ISDIR(status.st_mode)
+    )
 
 
 def group(paths: Sequence[str], most: int) -> list[list[str]]:
@@ -95,8 +105,12 @@ def group(paths: Sequence[str], most: int) -> list[list[str]]:
     """
     groups = [[path] for path in paths]
     sizes = [size(Path(path)) for path in paths]
+
+    def together(index: int) -> int:
+        return sizes[index] + sizes[index + 1]
+
     while len(groups) > max(most, 1):
-        first = min(range(len(groups) - 1), key=lambda index: sizes[index] + sizes[index + 1])
+        first = min(range(len(groups) - 1), key=together)
         groups[first] += groups.pop(first + 1)
         sizes[first] += sizes.pop(first + 1)
     return groups
@@ -137,7 +151,13 @@ def entries(path: Path) -> Iterable[Path]:
 
 def write_store_layer(target: BinaryIO, paths: Sequence[str]) -> None:
     """Write a tar of store paths: owned by root, at the store's time."""
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.open(
+        fileobj=target,
+        mode="w",
+        format=tarfile.GNU_FORMAT,
+        encoding="utf-8",
+        errors="surrogateescape",
+    ) as archive:
         for folder in ("nix", "nix/store"):
             entry = tarfile.TarInfo(folder)
             entry.type = tarfile.DIRTYPE
@@ -146,6 +166,8 @@ def write_store_layer(target: BinaryIO, paths: Sequence[str]) -> None:
             archive.addfile(entry)
         for path in paths:
             for file in entries(Path(path)):
+                # tarfile would remember each entry until the archive ends.
+                archive.members.clear()
                 status = file.lstat()
                 entry = tarfile.TarInfo(str(file).lstrip("/"))
                 entry.mode = status.st_mode & 0o7777
@@ -204,16 +226,23 @@ class ImageArchive:
         """Add a layer from another archive as it is."""
         self.target.write(self._header(layer.name, length))
         self.target.flush()
-        left = length
-        while left:
-            done = os.copy_file_range(
-                source.fileno(), self.target.fileno(), min(left, 1 << 30), offset
-            )
-            if not done:
-                raise EOFError(f"{layer.name} ends early")
-            left -= done
-            offset += done
+        end = offset + length
+        with contextlib.suppress(OSError):
+            while offset < end:
+                done = os.copy_file_range(
+                    source.fileno(), self.target.fileno(), end - offset, offset
+                )
+                if not done:
+                    break
+                offset += done
         self.target.seek(0, os.SEEK_END)
+        # Where the kernel or the file system cannot copy by itself.
+        source.seek(offset)
+        while offset < end:
+            data = source.read(min(CHUNK, end - offset))
+            if not data:
+                raise ImageError(f"{layer.name} of the base image ends early")
+            offset += self.target.write(data)
         self._pad(length)
 
     def finish(self) -> None:
@@ -235,17 +264,26 @@ def copy_base(archive: ImageArchive, path: Path) -> tuple[list[Layer], dict[str,
             content.seek(member.offset_data)
             return json.loads(content.read(member.size))
 
+        if "manifest.json" not in members:
+            raise ImageError(f"{path} is no image archive: it has no manifest.json")
         (manifest,) = read("manifest.json")
         configuration = read(manifest["Config"])
         layers = []
-        described = [
-            step for step in configuration["history"] if not step.get("empty_layer")
+        digests = configuration["rootfs"]["diff_ids"]
+        comments = [
+            step.get("comment") or step.get("created_by", "")
+            for step in configuration.get("history", [])
+            if not step.get("empty_layer")
         ]
-        for name, diff_id, step in zip(
-            manifest["Layers"], configuration["rootfs"]["diff_ids"], described
-        ):
-            layer = Layer(diff_id.partition(":")[2], step["comment"])
+        if len(comments) != len(digests):
+            comments = [""] * len(digests)
+        for name, digest, comment in zip(manifest["Layers"], digests, comments):
+            layer = Layer(digest.partition(":")[2], comment)
             member = members[name]
+            while member.issym():
+                member = members[
+                    os.path.normpath(f"{os.path.dirname(member.name)}/{member.linkname}")
+                ]
             archive.copy(layer, content, member.offset_data, member.size)
             layers.append(layer)
     return layers, configuration
@@ -259,6 +297,15 @@ def over_base(config: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     return {**config, "Env": list(variables.values())} if variables else config
 
 
+def timestamp(text: str) -> str:
+    """A time in ISO 8601, in the one form that images have (RFC 3339).
+
+    >>> timestamp("1970-01-01T00:00:01Z")
+    '1970-01-01T00:00:01+00:00'
+    """
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat()
+
+
 def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
     """Write the whole archive; see main for the arguments."""
     archive = ImageArchive(target)
@@ -267,7 +314,13 @@ def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
     if arguments.from_image is not None:
         layers, base = copy_base(archive, arguments.from_image)
     paths = in_order(read_closures(arguments.closure), arguments.without)
-    for members in group(paths, arguments.max_layers - len(layers) - 1) if paths else []:
+    left = arguments.max_layers - len(layers) - 1
+    if left < bool(paths):
+        raise ImageError(
+            f"the base image's {len(layers)} layers leave no room below"
+            f" {arguments.max_layers}: raise maxLayers"
+        )
+    for members in group(paths, left):
         names = ", ".join(path.split("-", 1)[-1] for path in members)
         layers.append(
             archive.add_stream(partial(write_store_layer, paths=members), names)
@@ -281,7 +334,7 @@ def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
     layers.append(archive.add_stream(copy_customisation, "files"))
 
     described = json.loads(arguments.configuration.read_text())
-    created = datetime.fromisoformat(arguments.created.replace("Z", "+00:00")).isoformat()
+    created = arguments.created
     configuration = {
         **described,
         "config": over_base(described["config"], base),
@@ -307,20 +360,33 @@ def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
 
 
 def main(words: Optional[Sequence[str]] = None) -> int:
-    """Write the image; returns the exit status."""
+    """Write the image; returns the exit status, 1 with one line on standard error.
+
+    words: the arguments, by default those of the process.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--name", required=True, help="NAME:TAG")
     parser.add_argument("--configuration", type=Path, required=True)
     parser.add_argument("--customisation-layer", type=Path, required=True)
-    parser.add_argument("--created", required=True, help="ISO 8601")
+    parser.add_argument("--created", type=timestamp, required=True, help="ISO 8601")
     parser.add_argument("--max-layers", type=int, required=True)
     parser.add_argument("--closure", type=Path, action="append", default=[])
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--from-image", type=Path)
     parser.add_argument("target", type=Path)
     arguments = parser.parse_args(words)
-    with open(arguments.target, "xb", buffering=CHUNK) as target:
-        write_image(arguments, target)
+    try:
+        with open(arguments.target, "xb", buffering=CHUNK) as target:
+            write_image(arguments, target)
+    except FileExistsError:
+        print(f"error: {arguments.target} is there already", file=sys.stderr)
+        return 1
+    except BaseException as error:
+        arguments.target.unlink(missing_ok=True)
+        if not isinstance(error, ImageError):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -148,6 +148,7 @@ class Fetcher:
         """Try the mirrors in order until one serves the very file."""
         addresses, answers = self.addresses(file)
         answers = list(answers)
+        self.progress(size_of(part_of(target)))
         if not addresses:
             answers.insert(0, f"no index lists it under {file.project}")
         for address in addresses:
@@ -169,7 +170,7 @@ class Fetcher:
         Raises Fault where the mirror refuses, hangs, or serves something else; what it
         served is kept beside the target then, but never as the target.
         """
-        part = target.with_name(target.name + ".part")
+        part = part_of(target)
         continued = part.exists()
         attempts = ATTEMPTS
         while not (continued and digest(part) == file.sha256):
@@ -203,7 +204,7 @@ class Fetcher:
     def discard(self, part: Path) -> None:
         """Throw away a part."""
         self.progress(-size_of(part))
-        part.unlink()
+        part.unlink(missing_ok=True)
 
     def read(self, file: LockedFile, address: str, part: Path) -> bool:
         """Read what lies at the address into `part`, from where that ends.
@@ -213,9 +214,9 @@ class Fetcher:
         path = local_path(address)
         if path is None:
             return self.stream(file, address, part)
+        self.discard(part)
         try:
-            with open(path, "rb") as source, open(part, "wb") as out:
-                shutil.copyfileobj(source, out)
+            shutil.copyfile(path, part)
         except OSError as error:
             part.unlink(missing_ok=True)
             raise Fault(reason(error)) from None
@@ -248,13 +249,15 @@ class Fetcher:
                 if answer.status_code == 416 or (
                     continued and not span.startswith(f"bytes {have}-")
                 ):
-                    part.unlink()
+                    self.discard(part)
                     raise Broken("does not continue the part that is there")
                 if answer.status_code not in (200, 206):
                     raise Fault(f"HTTP {answer.status_code}")
+                if not continued:
+                    self.discard(part)
                 expected = answer.headers.get("Content-Length", "")
                 came = 0
-                with open(part, "ab" if continued else "wb") as out:
+                with open(part, "ab") as out:
                     for chunk in answer.raw.stream(CHUNK, decode_content=False):
                         out.write(chunk)
                         came += len(chunk)
@@ -262,12 +265,18 @@ class Fetcher:
                         if self.cancelled:
                             raise Fault("interrupted")
                         if file.size is not None and out.tell() > file.size:
+                            self.discard(part)
                             raise Fault(f"serves more than {file.size} bytes")
                 if expected.isdigit() and came < int(expected):
                     raise Broken(f"ended after {came} of {expected} bytes")
                 return continued
         except (RequestException, HTTPError, OSError) as error:
             raise Broken(reason(error)) from None
+
+
+def part_of(target: Path) -> Path:
+    """Where a file lies while it is incomplete."""
+    return target.with_name(target.name + ".part")
 
 
 def size_of(path: Path) -> int:

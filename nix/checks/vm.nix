@@ -1,0 +1,34 @@
+# The core suite in a virtual machine: a Docker daemon of its own, the images loaded and run as a
+# user would, pytest over HTTP and Docker. The output holds junit.xml and the log.
+{ pkgs, testEnvironment, source, imageVariables }:
+
+pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
+  (imageVariables // {
+    memSize = 3072;
+    vmDeadline = 600;
+    nativeBuildInputs = [ pkgs.docker ];
+  }) ''
+  set -o pipefail
+  export PATH=$PATH:${pkgs.busybox}/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
+  mkdir -p "$out"
+
+  if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup
+  fi
+  dockerd --storage-driver=overlay2 > /tmp/dockerd.log 2>&1 &
+  daemon=$!
+  deadline=$(($(date +%s) + 120))
+  until docker version > /dev/null 2>&1; do
+    if ! kill -0 "$daemon" 2> /dev/null || [ "$(date +%s)" -ge "$deadline" ]; then
+      echo "the Docker daemon did not come up; its last lines:"
+      tail -n 20 /tmp/dockerd.log
+      exit 1
+    fi
+    sleep 0.2
+  done
+  echo "Docker $(docker version --format '{{.Server.Version}}') is up"
+
+  cd ${source}
+  ${testEnvironment}/bin/python -u -m pytest -p no:cacheprovider --color no -v --durations 10 \
+    --junitxml "$out/junit.xml" --timeout 240 -m core tests/image 2>&1 | tee "$out/log"
+'')
