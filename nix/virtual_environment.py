@@ -58,8 +58,10 @@ def with_interpreter(content: bytes, binaries: Path, location: str) -> bytes:
     return first + separator + rest
 
 
-def copy_files(distribution: Distribution, source: Path, target: Path, location: str) -> None:
-    """Copy the files that a distribution's RECORD lists from one environment to another.
+def copy_files(
+    distribution: Distribution, source: Path, target: Path, location: str
+) -> None:
+    """Copy what a distribution's RECORD lists from one environment to another.
 
     source, target: the folders `site-packages` of both; location: where the environment
     of the second one will lie. Files that RECORD lists elsewhere in the environment are
@@ -107,9 +109,7 @@ def write_launcher(entry: EntryPoint, folder: Path, interpreter: str) -> None:
     script.chmod(0o755)
 
 
-def write_environment(
-    source: Path, target: Path, python: Path, location: str
-) -> None:
+def write_environment(source: Path, target: Path, python: Path, location: str) -> None:
     """Write a virtual environment.
 
     source: the folder `site-packages` of the environment to copy; target: the new

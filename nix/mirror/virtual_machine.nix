@@ -100,7 +100,13 @@ rec {
     ];
     postBuild = ''
       for name in iptables ip6tables iptables-save iptables-restore ip6tables-save ip6tables-restore; do
-        ln -sfn xtables-legacy-multi sbin/$name
+        rm -f sbin/$name
+        cat > sbin/$name <<EOF
+      #!${tools}/bin/bash
+      export XTABLES_LIBDIR=$out/lib/x86_64-linux-gnu/xtables
+      exec $out/sbin/xtables-legacy-multi $name "\$@"
+      EOF
+        chmod 755 sbin/$name
       done
       # All that the daemon calls stands beside it.
       for program in sbin/*; do

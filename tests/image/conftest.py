@@ -114,15 +114,11 @@ class Container:
 
 @pytest.fixture(scope="session")
 def archives() -> Mapping[str, Image]:
-    """The image archives by name."""
-    missing = [
-        variable for variable in VARIABLES.values() if variable not in os.environ
-    ]
-    if missing:
-        pytest.fail(f"{missing[0]} is not set: ./mirror nix run .#docker-tests")
-    return {
-        name: Image(Path(os.environ[variable])) for name, variable in VARIABLES.items()
-    }
+    """The archives of the images that the environment names, by name."""
+    given = {name: os.environ.get(variable) for name, variable in VARIABLES.items()}
+    if not any(given.values()):
+        pytest.fail("no image archives are named: ./mirror nix run .#docker-tests")
+    return {name: Image(Path(path)) for name, path in given.items() if path}
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 """Byte-compiles a folder so that every build gives the same bytes.
 
-What makes byte code differ from build to build is the hash seed (the order of sets), and
-which strings the compiling process had already interned (marshal marks objects that are
-referred to more than once). So the seed is fixed by the caller, and each process compiles
-its share of the sorted files in order; the shares do not depend on the number of cores.
+What makes byte code differ from build to build is the hash seed (the order of sets),
+and which strings the compiling process had already interned (marshal marks objects that
+are referred to more than once). So the seed is fixed by the caller, and each process
+compiles its share of the sorted files in order; the shares do not depend on the number
+of cores.
 
 Hashes in the files are "unchecked" (PEP 552): nothing in the store ever changes, so
 nothing is looked up again at import.

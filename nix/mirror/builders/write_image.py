@@ -1,8 +1,9 @@
 """Writes a layered image as an archive for `docker load`, in one pass over the files.
 
-Format: Docker Image Specification v1.2. The archive is an uncompressed tar of layers, each
-a tar named by its SHA-256, the image's configuration and manifest.json. A layer's name and
-size stand before its content, so its header is written last, over a placeholder.
+Format: Docker Image Specification v1.2. The archive is an uncompressed tar of layers,
+each a tar named by its SHA-256, the image's configuration and manifest.json. A layer's
+name and size stand before its content, so its header is written last, over a
+placeholder.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer in the archive: `digest` is its SHA-256, hexadecimal; `comment` its history."""
+    """A layer in the archive.
+
+    digest: its SHA-256, hexadecimal; comment: what the image's history says of it.
+    """
 
     digest: str
     comment: str
@@ -49,7 +53,8 @@ def read_closures(files: Iterable[Path]) -> dict[str, list[str]]:
     """Store paths and the paths that each refers to.
 
     files: in the format of `exportReferencesGraph` (Nix manual, "Advanced attributes"):
-    for each path a line with it, one with its deriver, the number of references, and these.
+    for each path a line with it, one with its deriver, the number of references, and
+    these.
     """
     graph: dict[str, list[str]] = {}
     for file in files:
@@ -57,7 +62,9 @@ def read_closures(files: Iterable[Path]) -> dict[str, list[str]]:
         for path in lines:
             next(lines)
             count = int(next(lines))
-            graph[path] = [reference for reference in (next(lines) for _ in range(count))]
+            graph[path] = [
+                reference for reference in (next(lines) for _ in range(count))
+            ]
     return graph
 
 
@@ -98,7 +105,7 @@ def size(path: Path) -> int:
 
 
 def group(paths: Sequence[str], most: int) -> list[list[str]]:
-    """Part paths into at most `most` layers: the large ones alone, the small ones together.
+    """Part paths into at most `most` layers: large ones alone, small ones together.
 
     The order stays. While there are too many, the neighbours that are smallest together
     are joined, so that what is large and stable keeps a layer of its own.
@@ -166,8 +173,8 @@ def write_store_layer(target: BinaryIO, paths: Sequence[str]) -> None:
             archive.addfile(entry)
         for path in paths:
             for file in entries(Path(path)):
-                # tarfile would remember each entry until the archive ends.
-                archive.members.clear()
+                # It remembers each entry until the archive ends.
+                archive.getmembers().clear()
                 status = file.lstat()
                 entry = tarfile.TarInfo(str(file).lstrip("/"))
                 entry.mode = status.st_mode & 0o7777
@@ -282,7 +289,9 @@ def copy_base(archive: ImageArchive, path: Path) -> tuple[list[Layer], dict[str,
             member = members[name]
             while member.issym():
                 member = members[
-                    os.path.normpath(f"{os.path.dirname(member.name)}/{member.linkname}")
+                    os.path.normpath(
+                        f"{os.path.dirname(member.name)}/{member.linkname}"
+                    )
                 ]
             archive.copy(layer, content, member.offset_data, member.size)
             layers.append(layer)

@@ -29,13 +29,13 @@ What it does, in this order:
 
 Other commands:
   ./mirror fetch [INSTALLABLE...]  only fetch what these need (default: .#image)
-  ./mirror lock [SET...]           maintainers: pin the sets of nix/mirror/debian/sets.toml
-                                   anew with apt, and those of wheels/requirements.txt
-                                   (the set "wheels") with pip; default: all
+  ./mirror lock [SET...]           maintainers: pin the sets of debian/sets.toml anew
+                                   with apt, and wheels/requirements.txt (the set
+                                   "wheels") with pip; default: all
 
 Where files come from:
-  Debian    the archives of apt's sources, in order      before them: MIRROR_DEBIAN="URL ..."
-  PyPI      pip's configuration files and variables      instead: MIRROR_PYPI="URL ..."
+  Debian    the archives of apt's sources, in order  before them: MIRROR_DEBIAN="URL ..."
+  PyPI      pip's configuration files and variables  instead: MIRROR_PYPI="URL ..."
 Both are only carriers: what they bring counts by its SHA-256 alone.
 
 NIX_CONFIG is added to this command's settings and wins over them. Downloads under way

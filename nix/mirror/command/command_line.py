@@ -6,6 +6,7 @@ anywhere, `-Lo out` is `-L -o out`, and every setting of nix.conf is an option a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -74,6 +75,9 @@ OTHERS = {
     "-k": 1,
     "--keep-env-var": 1,
     "--log-format": 1,
+    "--ignore-environment": 0,
+    "-i": 0,
+    "--no-build": 0,
     "--no-link": 0,
     "--out-link": 1,
     "-o": 1,
@@ -88,6 +92,7 @@ OTHERS = {
     "--rebuild": 0,
     "--redirect": 2,
     "--set-env-var": 2,
+    "--stdin": 0,
     "--to": 1,
     "--unset": 1,
     "-u": 1,
@@ -137,18 +142,18 @@ def apart(word: str) -> list[str]:
     >>> apart("-Lj4")
     ['-L', '-j', '4']
     """
-    if word.startswith("--") or len(word) < 3 or not word[1].isalpha():
+    if not re.match(r"-[A-Za-z]", word):
         return [word]
-    single = []
+    single: list[str] = []
     for index, letter in enumerate(word[1:], start=1):
-        if not letter.isalpha():
+        if not (letter.isascii() and letter.isalpha()):
             return [*single, word[index:]]
         single.append(f"-{letter}")
     return single
 
 
 def setting_values(option: str, settings: Settings) -> int:
-    """The number of values of an option that may stand for a setting; -1 if it does not.
+    """The number of values of an option that stands for a setting; -1 if it does not.
 
     `--no-NAME` and `--extra-NAME` stand for settings too (nix.conf(5), "Command line
     flags").

@@ -63,7 +63,7 @@ class Fault(Exception):
 
 
 class Broken(Fault):
-    """The connection broke, or the part that is there does not fit: to be asked again."""
+    """The connection broke, or a part does not fit: the same mirror is asked again."""
 
 
 class Fetcher:
@@ -85,6 +85,7 @@ class Fetcher:
         self.progress = progress
         self.index = Index(base)
         self.threads = threading.local()
+        self.sessions: list[Any] = []
         self.guard = threading.Lock()
         self.cancelled = False
         self._debian: Optional[tuple[tuple[str, ...], dict[str, str]]] = None
@@ -96,7 +97,13 @@ class Fetcher:
         if not hasattr(self.threads, "session"):
             with self.guard:
                 self.threads.session = self.index.session()
+                self.sessions.append(self.threads.session)
         return self.threads.session
+
+    def close(self) -> None:
+        """Close all connections."""
+        for session in self.sessions:
+            session.close()
 
     def debian(self) -> tuple[tuple[str, ...], dict[str, str]]:
         """apt's mirrors and proxies."""
@@ -228,7 +235,7 @@ class Fetcher:
 
         Returns whether the server continued a part. Raises Fault.
         """
-        from pip._vendor.requests import RequestException
+        from pip._vendor.requests.exceptions import RequestException
         from pip._vendor.urllib3.exceptions import HTTPError
 
         have = size_of(part)
@@ -244,7 +251,7 @@ class Fetcher:
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 proxies=proxies or None,
             ) as answer:
-                continued = answer.status_code == 206
+                continued: bool = answer.status_code == 206
                 span = answer.headers.get("Content-Range", "")
                 if answer.status_code == 416 or (
                     continued and not span.startswith(f"bytes {have}-")
@@ -306,8 +313,8 @@ def progress_bar(
 ) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
     """A progress bar on standard error; without a terminal, one plain line.
 
-    Yields two functions: one takes the number of bytes that came, one is called for each
-    file that is done.
+    Yields two functions: one takes the number of bytes that came, one is called for
+    each file that is done.
     """
     total: Optional[int] = sum(file.size or 0 for file in files)
     if any(file.size is None for file in files):
@@ -352,7 +359,9 @@ def fetch_all(
     are kept in the store, so that the next run does not fetch them again.
     Raises MirrorError with the first failure.
     """
-    missing = list({(file.kind, file.name, file.sha256): file for file in files}.values())
+    missing = list(
+        {(file.kind, file.name, file.sha256): file for file in files}.values()
+    )
     if not missing:
         return []
     folder = cache_folder(environment)
@@ -389,6 +398,7 @@ def fetch_into(
         finally:
             fetcher.cancelled = True
             pool.shutdown(wait=False, cancel_futures=True)
+            fetcher.close()
     store.add(arrived, environment)
     for _, path in arrived:
         shutil.rmtree(path.parent, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import importlib
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from nix_command import MIRROR_SET, Nix
 from package_index import Index, canonical
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+Stanza = Message  # of deb822(5)
 
 # The name of the set of wheels, beside those of sets.toml.
 WHEELS = "wheels"
@@ -49,15 +53,17 @@ def write_json(path: Path, content: Any) -> None:
         part.unlink(missing_ok=True)
 
 
-def parse_stanzas(text: str) -> list[Mapping[str, str]]:
-    """The entries of a Packages file, or of what `apt-cache show` prints (deb822(5))."""
-    return [email.message_from_string(part) for part in text.split("\n\n") if part.strip()]
+def parse_stanzas(text: str) -> list[Stanza]:
+    """The entries of what `apt-cache show` prints (deb822(5))."""
+    return [
+        email.message_from_string(part) for part in text.split("\n\n") if part.strip()
+    ]
 
 
 def parse_simulation(text: str) -> list[str]:
     """The packages that `apt-get install --simulate` would install, as NAME=VERSION.
 
-    >>> parse_simulation("Inst libc6 (2.31-13 Debian:11/stable [amd64])\\nConf libc6 (2)")
+    >>> parse_simulation("Inst libc6 (2.31-13 Debian:11 [amd64])\\nConf libc6 (2.31)")
     ['libc6=2.31-13']
     """
     chosen = []
@@ -141,14 +147,14 @@ class Apt:
         )
         return parse_simulation(done.stdout)
 
-    def stanzas(self, packages: Sequence[str]) -> list[Mapping[str, str]]:
-        """The packages' entries in the release's Packages files, in the order asked for.
+    def stanzas(self, packages: Sequence[str]) -> list[Stanza]:
+        """The packages' entries in the release's Packages files, in this order.
 
         packages: names, for the candidate versions, or NAME=VERSION.
         Raises MirrorError where one has none.
         """
         done = self.run("apt-cache", "show", "--no-all-versions", *packages)
-        known: dict[str, Mapping[str, str]] = {}
+        known: dict[str, Stanza] = {}
         for stanza in parse_stanzas(done.stdout):
             known.setdefault(stanza["Package"], stanza)
             known.setdefault(f"{stanza['Package']}={stanza['Version']}", stanza)
@@ -235,7 +241,8 @@ def lock_busybox(base: Mapping[str, str]) -> None:
         size=package["size"],
     )
     with tempfile.TemporaryDirectory() as temporary:
-        path = download.Fetcher(Path(temporary), base).fetch(file)
+        with contextlib.closing(download.Fetcher(Path(temporary), base)) as fetcher:
+            path = fetcher.fetch(file)
         done = Nix(base).run(["hash", "path", str(path)])
     if done.returncode != 0:
         raise MirrorError("Nix says above why it takes no hash of busybox")
@@ -269,39 +276,46 @@ def wheels_of(names: Sequence[str], project: str, version: str) -> list[str]:
     return sorted(found)
 
 
+def lock_wheel(
+    index: Index, session: Any, project: str, version: str
+) -> dict[str, Any]:
+    """What pins the wheel of one version; it is fetched, for its SHA-256."""
+    links, problems = index.links(project, session)
+    wheels = wheels_of(list(links), project, version)
+    if not wheels:
+        told = "; ".join(["no index lists a wheel for x86_64", *problems])
+        raise MirrorError(f"{project}=={version}: {told}")
+    name = wheels[-1]
+    with tempfile.NamedTemporaryFile() as temporary:
+        with session.get(links[name][0], stream=True) as answer:
+            answer.raise_for_status()
+            shutil.copyfileobj(answer.raw, temporary)
+        temporary.flush()
+        path = Path(temporary.name)
+        sha256, size = download.digest(path), path.stat().st_size
+    return {
+        "project": project,
+        "version": version,
+        "location": name,
+        "sha256": sha256,
+        "size": size,
+    }
+
+
 def lock_wheels(base: Mapping[str, str]) -> None:
     """Pin the wheels of wheels/requirements.txt, and write wheels/lock.json.
 
     base: the environment. Each line there is a comment or PROJECT==VERSION.
     """
     folder = MIRROR_SET / "wheels"
+    lines = (folder / "requirements.txt").read_text().splitlines()
     index = Index(base)
-    session = index.session()
     locked = {}
-    for line in (folder / "requirements.txt").read_text().splitlines():
-        project, _, version = line.partition("#")[0].strip().partition("==")
-        if not project:
-            continue
-        links, problems = index.links(project, session)
-        wheels = wheels_of(list(links), project, version)
-        if not wheels:
-            told = "; ".join(["no index lists a wheel for x86_64", *problems])
-            raise MirrorError(f"{project}=={version}: {told}")
-        name = wheels[-1]
-        with tempfile.NamedTemporaryFile() as temporary:
-            with session.get(links[name][0], stream=True) as answer:
-                answer.raise_for_status()
-                shutil.copyfileobj(answer.raw, temporary)
-            temporary.flush()
-            path = Path(temporary.name)
-            sha256, size = download.digest(path), path.stat().st_size
-        locked[project] = {
-            "project": project,
-            "version": version,
-            "location": name,
-            "sha256": sha256,
-            "size": size,
-        }
+    with index.session() as session:
+        for line in lines:
+            project, _, version = line.partition("#")[0].strip().partition("==")
+            if project:
+                locked[project] = lock_wheel(index, session, project, version)
     print(f"mirror: {WHEELS}: {len(locked)} wheels", file=sys.stderr)
     write_json(folder / "lock.json", locked)
 

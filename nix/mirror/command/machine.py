@@ -25,7 +25,7 @@ def install(packages: Sequence[str], reason: str) -> None:
     """
     words = " ".join(packages)
     if shutil.which("apt-get") is None:
-        raise MirrorError(f"{reason} is missing and there is no apt-get: install it")
+        raise MirrorError(f"{reason}: missing, and no apt-get is there to install it")
     print(f"mirror: installing {words} with apt-get", file=sys.stderr)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (
@@ -49,8 +49,8 @@ def install(packages: Sequence[str], reason: str) -> None:
 def debian_mirrors(base: Mapping[str, str]) -> tuple[str, ...]:
     """The roots of Debian archives to try in order, each a URL that ends in "/".
 
-    base: the environment; its MIRROR_DEBIAN, a list of roots separated by spaces, stands
-    before those that apt is configured with. apt itself reads its sources, in both file
+    base: the environment; its MIRROR_DEBIAN, roots separated by spaces, stands before
+    those that apt is configured with. apt itself reads its sources, in both file
     formats (apt-get(8), indextargets); sources on discs and the like are left out.
     Raises MirrorError where there are none.
     """

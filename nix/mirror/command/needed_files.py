@@ -9,7 +9,7 @@ from command_line import Command
 from errors import MirrorError
 from nix_command import MIRROR_SET, SYSTEM, Answer, Nix
 
-# What an evaluation has to build: the choice of wheels is read from a derivation's output.
+# What an evaluation has to build: the choice of wheels is a derivation's output.
 EVALUATION_TOOLS = f"path:{MIRROR_SET}#evaluation"
 
 # Subcommands that take --override-input, by what they do with their installables.
@@ -110,7 +110,7 @@ class Needs:
             download.fetch_all(files, self.nix.environment)
 
     def build_tools(self) -> bool:
-        """Build what an evaluation has to build; returns whether anything was missing."""
+        """Build what an evaluation needs built; returns whether any was missing."""
         if not self.swapped:
             return False
         words = [*self.command.settings, EVALUATION_TOOLS]
@@ -145,7 +145,7 @@ class Needs:
         return self.of_build(plain)
 
     def names(self, reference: str, output: str) -> list[str]:
-        """The names in an output of a flake, such as "apps"; [] where there are none."""
+        """The names in an output of a flake, such as "apps"; [] where it has none."""
         return self.nix.attribute_names(
             [*self.options, f"{reference}#{output}.{SYSTEM}"]
         )
@@ -172,7 +172,7 @@ class Needs:
         return self.nix.unbuilt_derivations(derivations, self.command.settings)
 
     def rebuild(self) -> Answer:
-        """What a build that builds anew what is there would build: its inputs as well."""
+        """What a build of what is built already would build: what that needs, too."""
         words = [*self.options, *self.installables]
         answer = self.nix.unbuilt(words)
         inputs = self.nix.unbuilt_derivations(

@@ -111,9 +111,10 @@ def override_options(prefixes: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What Nix says of a build: whether it evaluated, what is unbuilt, and in its words.
+    """What Nix says of a build.
 
-    derivations: the store paths of the unbuilt ones.
+    evaluated: whether it could say; derivations: the store paths of what is unbuilt;
+    message: what it printed.
     """
 
     evaluated: bool
@@ -204,7 +205,9 @@ class Nix:
     def _unlocked_inputs(self, folder: Path) -> list[str]:
         file = json.dumps(str(folder / "flake.nix")).replace("${", "\\${")
         expression = f"builtins.attrNames ((import {file}).inputs or {{ }})"
-        done = self.run(["eval", "--impure", "--json", "--expr", expression], quiet=True)
+        done = self.run(
+            ["eval", "--impure", "--json", "--expr", expression], quiet=True
+        )
         names = json.loads(done.stdout) if done.returncode == 0 else []
         if set(SWAPPED) <= set(names):
             return [""]
@@ -217,7 +220,7 @@ class Nix:
     def unbuilt_derivations(
         self, derivations: Sequence[str], settings: Sequence[str] = ()
     ) -> Answer:
-        """What building these derivations would build; settings: options of nix.conf."""
+        """What building these derivations would build; settings: Nix's options."""
         if not derivations:
             return Answer(True, [], "")
         words = ["--realise", "--dry-run", *settings, *derivations]
@@ -238,8 +241,8 @@ class Nix:
     def locked_files(self, derivations: Iterable[str]) -> list[LockedFile]:
         """Those of the derivations that stand for a file of a lock.
 
-        Newer Nix shows derivations by `nix derivation show`, and yet newer below the key
-        "derivations".
+        Newer Nix shows derivations by `nix derivation show`, and yet newer below the
+        key "derivations".
         """
         paths = sorted(set(derivations))
         if not paths:

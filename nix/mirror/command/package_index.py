@@ -91,7 +91,7 @@ class Index:
     """The indexes and folders of files that pip on this machine is configured with."""
 
     def __init__(self, base: Mapping[str, str]) -> None:
-        """base: the environment; MIRROR_PYPI, URLs of simple indexes, stands for all."""
+        """base: the environment; its MIRROR_PYPI, URLs of indexes, stands for all."""
         machine.import_pip()
         from pip._internal.commands import create_command
 

@@ -56,7 +56,8 @@ def extract_member(package: Path, member: str, target: Path) -> None:
                 break
     except (ValueError, EOFError, tarfile.TarError) as error:
         raise MirrorError(
-            f"{package} is no Debian package that Python can read ({error}): ./mirror lock"
+            f"{package} is no Debian package that Python can read ({error}):"
+            " ./mirror lock"
         ) from None
     raise MirrorError(f"{package} holds no {member}: ./mirror lock")
 

@@ -1,5 +1,6 @@
 # Runs the derivation's own builder in a virtual machine; see ../vm_tools.nix. Sourced by nothing:
 # the builder of the derivation, with its attributes as the environment.
+export > saved-env
 PATH=$vmPath
 export QEMU_MODULE_DIR=$qemu/lib/x86_64-linux-gnu/qemu
 
@@ -22,7 +23,7 @@ kvm_works() {
 }
 
 mkdir -p xchg-root/xchg
-export > xchg-root/xchg/saved-env
+mv saved-env xchg-root/xchg/
 printf '%s %s\n' "$origBuilder" "$origArgs" > xchg-root/xchg/command
 echo "$out" > xchg-root/xchg/out
 echo "$BASH" > xchg-root/xchg/shell

@@ -126,7 +126,9 @@ def install_wheel(wheel: Path, prefix: Path, patcher: Optional[Patcher] = None) 
                 interpreter=INTERPRETER,
                 script_kind="posix",
             )
-            install(source, destination, additional_metadata={"INSTALLER": b"installer\n"})
+            install(
+                source, destination, additional_metadata={"INSTALLER": b"installer\n"}
+            )
     except (InstallerError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise WheelError(f"{wheel.name}: {' '.join(str(error).split())}") from None
     if patcher is not None:

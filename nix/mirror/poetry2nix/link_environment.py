@@ -17,7 +17,7 @@ class Conflict(Exception):
 
 
 def link(target: Path, sources: Sequence[Path]) -> None:
-    """Make `target` of what lies at `sources`: one link if possible, a folder if shared.
+    """Make `target` of what lies at `sources`: a link if possible, a folder if shared.
 
     A folder that several packages have (a namespace package, PEP 420, or __pycache__ of
     single modules) becomes a real folder. Of a file that several have, the first one's
@@ -37,14 +37,14 @@ def link(target: Path, sources: Sequence[Path]) -> None:
 
 
 def warn_of_others(first: Path, others: Sequence[Path]) -> None:
-    """Warn of files that differ from the one that is taken; byte code always differs."""
+    """Warn of files that differ from the one that is taken; byte code always does."""
     for other in others:
         if first.suffix != ".pyc" and other.read_bytes() != first.read_bytes():
             print(f"warning: {other} is hidden by {first}", file=sys.stderr)
 
 
 def merge(target: Path, folders: Sequence[Path], without: Sequence[str] = ()) -> None:
-    """Fill the folder `target` with what the folders hold; without: names to leave out."""
+    """Fill the folder `target` with what the folders hold, but for names `without`."""
     names: dict[str, list[Path]] = {}
     for folder in folders:
         for entry in folder.iterdir():

@@ -1,8 +1,8 @@
 """Chooses the packages and files of an environment from pyproject.toml and poetry.lock.
 
 Runs on the Python that the environment is for, so that markers (PEP 508) and wheel tags
-(PEP 425, PEP 600) are the target's own. Prints a JSON list of objects with name, version,
-file and sha256, sorted by name.
+(PEP 425, PEP 600) are the target's own. Prints a JSON list of objects with name,
+version, file and sha256, sorted by name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ USUAL_GROUPS = {"main", "dev"}
 
 
 class ResolutionError(Exception):
-    """The lock cannot be served; the message is one line that says why and what mends it."""
+    """The lock cannot be served; the message is one line: why, and what mends it."""
 
 
 def marker_environment() -> dict[str, str]:
@@ -52,6 +52,18 @@ def marker_environment() -> dict[str, str]:
     environment["platform_release"] = ""
     environment["platform_version"] = ""
     return environment
+
+
+def read_dependency(name: str, specification: Any) -> Dependency:
+    """A dependency as pyproject.toml and poetry.lock write it.
+
+    Raises ResolutionError, which names it, where it is malformed.
+    """
+    try:
+        return Factory.create_dependency(name, specification)
+    except (KeyError, TypeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        raise ResolutionError(f"{name} = {specification!r}: {text}") from None
 
 
 class Lock:
@@ -147,7 +159,7 @@ class Lock:
             if not isinstance(specifications, list):
                 specifications = [specifications]
             for specification in specifications:
-                dependency = Factory.create_dependency(name, specification)
+                dependency = read_dependency(name, specification)
                 if dependency.is_optional() and dependency.name not in wanted_by_extra:
                     continue
                 if self.applies(dependency, asked):
@@ -175,11 +187,11 @@ def root_dependencies(
         tables["dev"] = project["dev-dependencies"]
     for name, group in project.get("group", {}).items():
         tables[name] = {**tables.get(name, {}), **group.get("dependencies", {})}
-    defined = {
+    defined: dict[str, Any] = {
         canonicalize_name(extra): names
         for extra, names in project.get("extras", {}).items()
     }
-    asked = {extra if extra == "*" else canonicalize_name(extra) for extra in extras}
+    asked: set[str] = {canonicalize_name(extra) for extra in extras}
     chosen = set(defined) if "*" in asked else asked
     refuse_unknown("extra", chosen, defined)
     groups = list(groups)
@@ -193,7 +205,7 @@ def root_dependencies(
             if not isinstance(specifications, list):
                 specifications = [specifications]
             for specification in specifications:
-                dependency = Factory.create_dependency(name, specification)
+                dependency = read_dependency(name, specification)
                 if dependency.is_optional() and dependency.name not in in_extras:
                     continue
                 found.append(dependency)
@@ -295,17 +307,18 @@ def check_sources(packages: Iterable[Mapping[str, Any]]) -> None:
     for package in packages:
         source = package.get("source", {})
         if source.get("type") in SOURCES_REFUSED:
+            place = f"{source['type']} {source.get('url', '')}"
             raise ResolutionError(
-                f"{package['name']} comes from {source['type']} {source.get('url', '')}:"
-                " the mirror set serves packages of an index alone"
+                f"{package['name']} comes from {place}: the mirror set serves packages"
+                " of an index alone"
             )
 
 
 def content_hashes(project: Mapping[str, Any]) -> set[str]:
     """The content-hashes that a lock of this project may carry.
 
-    SHA-256 of the tables that matter to the choice as sorted JSON: since Poetry 1.2 with
-    `group` where there is one, before without (Poetry, class Locker).
+    SHA-256 of the tables that matter to the choice as sorted JSON: since Poetry 1.2
+    with `group` where there is one, before without (Poetry, class Locker).
     """
     legacy = {key: project.get(key) for key in LEGACY_CONTENT}
     contents = [legacy]
@@ -340,8 +353,8 @@ def resolve(
         raise ResolutionError("pyproject.toml has no table tool.poetry")
     if "dependencies" in pyproject.get("project", {}):
         raise ResolutionError(
-            "pyproject.toml has its dependencies in [project], which poetry2nix does not"
-            " read: move them to [tool.poetry.dependencies]"
+            "pyproject.toml has its dependencies in [project], which poetry2nix does"
+            " not read: move them to [tool.poetry.dependencies]"
         )
     lock = Lock(lock_content, marker_environment())
     check_content_hash(project, lock)

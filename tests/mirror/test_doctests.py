@@ -1,0 +1,16 @@
+"""The examples in docstrings."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = ["command_line", "needed_files", "package_index", "lock", "write_image"]
+
+
+@pytest.mark.parametrize("name", [*MODULES, "virtual_environment"])
+def test_examples(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted and not result.failed

@@ -1,0 +1,66 @@
+"""Locked files, as derivations describe them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Optional
+
+from hypothesis import given
+from hypothesis import strategies as st
+from locked_file import LockedFile
+
+TEXT = st.text(min_size=1)
+
+
+def derivation(file: LockedFile) -> dict[str, Any]:
+    """What Nix shows of the derivation that files.nix makes of a file."""
+    described = {
+        "kind": file.kind,
+        "sha256": file.sha256,
+        "location": file.location,
+        "project": file.project,
+        "member": file.member,
+        "size": file.size,
+    }
+    told = {name: value for name, value in described.items() if value not in ("", None)}
+    environment = {
+        "mirrorFile": json.dumps(told),
+        "name": file.name,
+        "out": file.store_path,
+    }
+    return {"env": environment, "outputs": {"out": {"path": file.store_path}}}
+
+
+@given(
+    kind=st.sampled_from(["debian", "pypi", "member"]),
+    name=TEXT,
+    location=TEXT,
+    project=st.text(),
+    member=st.text(),
+    size=st.none() | st.integers(min_value=0),
+)
+def test_reads_what_a_derivation_tells(
+    kind: str,
+    name: str,
+    location: str,
+    project: str,
+    member: str,
+    size: Optional[int],
+) -> None:
+    file = LockedFile(
+        kind, name, "00" * 32, location, project, member, size, f"/nix/store/x-{name}"
+    )
+    assert LockedFile.from_derivation(derivation(file)) == file
+
+
+def test_another_derivation_is_no_locked_file() -> None:
+    assert LockedFile.from_derivation({"env": {"out": "/nix/store/x"}}) is None
+    assert LockedFile.from_derivation({}) is None
+
+
+def test_the_name_may_stand_beside_the_environment() -> None:
+    shown = derivation(LockedFile("pypi", "a.whl", "00", "a.whl", store_path="/s/a"))
+    del shown["env"]["name"]
+    shown["name"] = "a.whl"
+    file = LockedFile.from_derivation(shown)
+    assert file is not None and file.name == "a.whl"

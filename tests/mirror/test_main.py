@@ -1,0 +1,104 @@
+"""The command `./mirror` as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from nix_command import MIRROR_SET
+
+Program = Callable[[str, str], Path]
+
+
+def mirror(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-IB", str(MIRROR_SET / "command"), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "help"])
+def test_help(word: str) -> None:
+    done = mirror(word)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "MIRROR_DEBIAN" in done.stdout
+
+
+def test_alone_it_shows_the_help_as_an_error() -> None:
+    done = mirror()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: ./mirror nix")
+
+
+def test_an_unknown_command_is_an_error_in_one_line() -> None:
+    done = mirror("build", ".#a")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("mirror: there is no command 'build': ./mirror nix")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["--version"], ["store", "gc", "-v"], ["-c"]])
+def test_other_words_reach_nix_untouched(words: list[str], program: Program) -> None:
+    program("git", "")
+    log = program("nix", "print('out'); sys.exit(7)").with_name("nix.log")
+    done = mirror("nix", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "")
+    assert json.loads(log.read_text().splitlines()[-1]) == words
+
+
+def test_the_command_runs_with_its_inputs_swapped(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = {
+        "root": "root",
+        "nodes": {"root": {"inputs": {"nixpkgs": "n", "poetry2nix": "p"}}},
+    }
+    (tmp_path / "flake.nix").touch()
+    (tmp_path / "flake.lock").write_text(json.dumps(lock))
+    monkeypatch.chdir(tmp_path)
+    program("git", "")
+    log = program("nix", "print(os.environ['NIX_CONFIG'])").with_name("nix.log")
+    done = mirror("nix", "-L", "build", ".#a", "-o", "x")
+    assert "sandbox = true" in done.stdout
+    dry_run, real = map(json.loads, log.read_text().splitlines())
+    swapped = real[2:-3]
+    assert real == ["-L", "build", *swapped, ".#a", "-o", "x"]
+    assert dry_run == ["build", "--dry-run", "--no-link", *swapped, ".#a"]
+    assert swapped[2] == f"path:{MIRROR_SET}"
+
+
+def test_what_is_missing_is_installed(program: Program, programs: Path) -> None:
+    program(
+        "apt-get",
+        "nix = os.path.join(os.path.dirname(sys.argv[0]), 'nix')\n"
+        f"os.path.exists(nix) or os.symlink({str(programs / 'later')!r}, nix)",
+    )
+    program("later", "print('nix', *arguments)")
+    done = mirror("nix", "--version")
+    assert done.stdout == "nix --version\n"
+    assert done.stderr == "mirror: installing nix-bin git with apt-get\n"
+
+
+def test_without_nix_and_apt(programs: Path) -> None:
+    done = mirror("nix", "build")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "mirror: nix-bin and git: missing, and no apt-get is there to install it\n"
+    )
+
+
+def test_unknown_sets_are_an_error_in_one_line(program: Program) -> None:
+    program("git", "")
+    program("nix", "")
+    done = mirror("lock", "python4")
+    assert done.returncode == 1
+    assert done.stderr.startswith("mirror: there is no set 'python4': ./mirror lock")
+    assert "python39, " in done.stderr and ", wheels\n" in done.stderr
+    assert os.access(MIRROR_SET / "debian/lock.json", os.R_OK)

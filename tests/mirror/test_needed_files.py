@@ -1,0 +1,225 @@
+"""What is asked of Nix, and brought, before a command runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import command_line
+import download
+import needed_files
+import pytest
+from errors import MirrorError
+from locked_file import LockedFile
+from needed_files import EVALUATION_TOOLS, Needs
+from nix_command import Nix
+
+Program = Callable[[str, str], Path]
+
+# Lacks a file for `.#image` and for each app, shell and check; its evaluation needs the
+# tools where the file `tools` is missing.
+FAKE_NIX = """
+tools = os.path.exists('tools')
+drv = '/nix/store/0-{}.drv'
+def unbuilt(*names):
+    for name in names:
+        print('  ' + drv.format(name), file=sys.stderr)
+    sys.exit(0)
+last = arguments[-1]
+if arguments[0] == 'eval' and 'builtins.attrNames' in arguments:
+    output = last.partition('#')[2].split('.')[0]
+    names = {'apps': ['push'], 'devShells': ['default'], 'checks': ['a', 'b.c']}
+    print(json.dumps(names[output])); sys.exit(0)
+if 'path:' in last and last.endswith('#evaluation'):
+    if '--dry-run' in arguments and not tools: unbuilt('tool')
+    if '--dry-run' not in arguments: open('tools', 'w').close()
+    sys.exit(0)
+if not tools:
+    sys.exit('error: needs the tools')
+if arguments[0] == 'eval' and '.program' in last:
+    print(json.dumps([drv.format('program'), '/nix/store/0-x'])); sys.exit(0)
+if arguments[:2] == ['build', '--dry-run']:
+    unbuilt(*[word.partition('#')[2] for word in arguments if '#' in word])
+if arguments[0] == 'path-info':
+    print(drv.format('top')); sys.exit(0)
+"""
+FAKE_STORE = """
+if '--references' in arguments: print('/nix/store/0-below.drv')
+if '--realise' in arguments:
+    for word in arguments:
+        if word.endswith('.drv'): print('  ' + word, file=sys.stderr)
+"""
+TOOL = "/nix/store/0-tool.drv"
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> list[list[str]]:
+    """In a flake's folder, with that Nix; returns what was brought, list by list."""
+    lock = {
+        "root": "root",
+        "nodes": {"root": {"inputs": {"nixpkgs": "n", "poetry2nix": "p"}}},
+    }
+    (tmp_path / "flake.nix").touch()
+    (tmp_path / "flake.lock").write_text(json.dumps(lock))
+    program("nix", textwrap.dedent(FAKE_NIX))
+    program("nix-store", textwrap.dedent(FAKE_STORE))
+    monkeypatch.chdir(tmp_path)
+    brought: list[list[str]] = []
+
+    def locked_files(nix: Nix, derivations: Sequence[str]) -> list[LockedFile]:
+        return [LockedFile("pypi", drv, "", "") for drv in derivations]
+
+    def fetch_all(files: Sequence[LockedFile], environment: Any) -> list[LockedFile]:
+        brought.append([file.name for file in files])
+        return list(files)
+
+    monkeypatch.setattr(Nix, "locked_files", locked_files)
+    monkeypatch.setattr(download, "fetch_all", fetch_all)
+    return brought
+
+
+def needs(*words: str) -> Needs:
+    nix = Nix(os.environ)
+    return Needs(nix, command_line.read(words, nix.settings))
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["build", ".#image", "-o", "x", "--json", "--no-link"], ["image"]),
+        (["build", ".#a", ".#b", "-L"], ["a", "b"]),
+        (["shell", ".#a", "-c", "echo", ".#b"], ["a"]),
+        (["run", ".#tool", "x", "--", ".#y"], ["tool"]),
+        (["run", ".#push"], ["program"]),
+        (["develop"], ["devShells.x86_64-linux.default"]),
+        (["develop", ".#a", "-c", "make"], ["a"]),
+        (["print-dev-env", ".#default"], ["devShells.x86_64-linux.default"]),
+        (["fmt", "x.nix"], ["formatter.x86_64-linux"]),
+        (["build", ".#a", "--rebuild"], ["a", "below"]),
+        (["flake", "check"], ['checks.x86_64-linux."a"', 'checks.x86_64-linux."b.c"']),
+    ],
+)
+def test_what_is_brought(
+    words: list[str], expected: list[str], folder: list[list[str]]
+) -> None:
+    needs(*words).fetch()
+    tools, *rest = folder
+    assert tools == [TOOL]
+    assert rest == [[f"/nix/store/0-{name}.drv" for name in expected]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["build", "--dry-run", ".#image"],
+        ["eval", ".#a"],
+        ["eval", "--write-to", "x", ".#a"],
+        ["repl"],
+        ["flake", "show"],
+        ["flake", "check", "--no-build"],
+    ],
+)
+def test_what_only_evaluates_needs_the_tools_alone(
+    words: list[str], folder: list[list[str]]
+) -> None:
+    needs(*words).fetch()
+    assert folder == [[TOOL]]
+    needs(*words).fetch()
+    assert folder == [[TOOL]]
+
+
+@pytest.mark.parametrize(
+    "words", [["flake", "metadata"], ["build", "--stdin"], ["flake", "archive"]]
+)
+def test_what_needs_nothing(words: list[str], folder: list[list[str]]) -> None:
+    needs(*words).fetch()
+    assert folder == []
+
+
+def asked(programs: Path) -> list[list[str]]:
+    """The commands that the stand-in for Nix was given."""
+    return [
+        json.loads(line) for line in (programs / "nix.log").read_text().splitlines()
+    ]
+
+
+def test_the_dry_run_has_the_options_that_matter(
+    folder: list[list[str]], programs: Path
+) -> None:
+    Path("tools").touch()
+    words = ["--impure", "--argstr", "a", "b", "--option", "cores", "1"]
+    one = needs("run", *words, "-L", "-v", "--log-format", "raw", ".#tool")
+    one.fetch()
+    dry_run = asked(programs)[-1]
+    assert dry_run == [
+        *("build", "--dry-run", "--no-link", *one.swapped, *words, ".#tool")
+    ]
+
+
+def test_a_build_asks_nix_once(folder: list[list[str]], programs: Path) -> None:
+    Path("tools").touch()
+    needs("build", ".#a").fetch()
+    assert len(asked(programs)) == 1
+
+
+def test_the_tools_get_the_users_settings(
+    folder: list[list[str]], programs: Path
+) -> None:
+    needs("build", "--option", "sandbox", "false", "--impure", ".#a").fetch()
+    settings = ["--option", "sandbox", "false"]
+    assert ["build", "--no-link", *settings, EVALUATION_TOOLS] in asked(programs)
+
+
+def test_files_and_expressions_are_no_flakes(folder: list[list[str]]) -> None:
+    Path("tools").touch()
+    one = needs("run", "--file", "x.nix", "push")
+    assert one.swapped == []
+    one.fetch()
+    assert folder == []
+
+
+def test_what_does_not_evaluate_is_left_to_nix(
+    folder: list[list[str]], program: Program, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program("nix", "sys.exit('error: undefined variable')")
+    needs("build", ".#a").fetch()
+    assert folder == [] and capfd.readouterr().err == ""
+    with pytest.raises(MirrorError, match="^.#a: Nix says above why"):
+        needs("build", ".#a").fetch(must_evaluate=True)
+    assert capfd.readouterr().err == "error: undefined variable\n"
+
+
+def test_tools_that_do_not_build(folder: list[list[str]], program: Program) -> None:
+    program(
+        "nix",
+        "if '--dry-run' in arguments:\n"
+        "    print('  /nix/store/0-tool.drv', file=sys.stderr)\n"
+        "sys.exit(1)",
+    )
+    with pytest.raises(MirrorError, match="Nix says above"):
+        needs("repl").fetch()
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["build"], True),
+        (["flake", "check"], True),
+        (["flake", "lock"], False),
+        (["flake", "update"], False),
+        (["flake"], False),
+        (["store", "gc"], False),
+        (["hash", "file", "x"], False),
+        (["--version"], False),
+        (["build", "--help"], False),
+        ([], False),
+    ],
+)
+def test_commands_whose_inputs_are_swapped(words: list[str], expected: bool) -> None:
+    assert needed_files.takes_inputs(command_line.read(words, dict)) is expected

@@ -1,0 +1,244 @@
+"""The environment of Nix, the swapped inputs, and Nix's answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nix_command
+import pytest
+from errors import MirrorError
+from hypothesis import given
+from hypothesis import strategies as st
+from nix_command import MIRROR_SET, Answer, Nix
+
+Program = Callable[[str, str], Path]
+
+
+def test_the_users_settings_stand_last() -> None:
+    base = {"HOME": "/h", "NIX_CONFIG": "sandbox = false\ncores = 3"}
+    settings = nix_command.environment(base)["NIX_CONFIG"].splitlines()
+    assert settings[0] == "experimental-features = nix-command flakes"
+    assert settings[-2:] == ["sandbox = false", "cores = 3"]
+    assert "sandbox = true" in settings[:-2]
+    assert nix_command.environment({"HOME": "/h"})["HOME"] == "/h"
+
+
+@pytest.mark.parametrize(
+    "installable, folder",
+    [
+        ("", "."),
+        (".#image", "."),
+        ("./below#a^out", "below"),
+        ("./below/deeper", "below"),
+        ("path:below#a", "below"),
+        ("path:./below?lastModified=1", "below"),
+        ("git+file:{}/below#a", "below"),
+        ("git+file://{}?dir=below&ref=x#a", "below"),
+        ("{}/below", "below"),
+    ],
+)
+def test_the_folder_of_a_flake(
+    installable: str, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "below/deeper").mkdir(parents=True)
+    for name in (".", "below"):
+        (tmp_path / name / "flake.nix").touch()
+    monkeypatch.chdir(tmp_path)
+    found = nix_command.flake_folder(installable.format(tmp_path))
+    assert found == tmp_path / folder
+
+
+@pytest.mark.parametrize("elsewhere", ["nixpkgs#hello", "github:a/b#c", "/nix/store/x"])
+def test_flakes_elsewhere_have_no_folder(
+    elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert nix_command.flake_folder(elsewhere) is None
+
+
+def lock(**nodes: Any) -> dict[str, Any]:
+    """A flake.lock; nodes: the inputs of each."""
+    return {
+        "root": "root",
+        "nodes": {name: {"inputs": inputs} for name, inputs in nodes.items()},
+        "version": 7,
+    }
+
+
+PAIR = {"nixpkgs": "nixpkgs", "poetry2nix": "poetry2nix"}
+
+
+@pytest.mark.parametrize(
+    "content, prefixes",
+    [
+        (lock(root=PAIR), [""]),
+        (lock(root={"nixpkgs": "nixpkgs"}), []),
+        (lock(root={"base": "base"}, base=PAIR), ["base/"]),
+        (lock(root={"b": "base_2", **PAIR}, base_2=PAIR), ["", "b/"]),
+        (lock(root={"b": "b", "nixpkgs": ["b", "nixpkgs"]}, b=PAIR), ["b/"]),
+        (lock(root={"a": "a"}, a={"b": "b"}, b=PAIR), ["a/b/"]),
+        (lock(root={"a": "a"}, a={"b": "a", **PAIR}), ["a/"]),
+        ({}, []),
+    ],
+)
+def test_inputs_to_swap(content: dict[str, Any], prefixes: list[str]) -> None:
+    assert nix_command.swapped_inputs(content) == prefixes
+
+
+NAMES = st.sampled_from(["root", "a", "b", "nixpkgs", "poetry2nix"])
+
+
+@given(st.dictionaries(NAMES, st.dictionaries(NAMES, NAMES | st.lists(NAMES))))
+def test_any_lock_is_read_to_its_end(nodes: dict[str, Any]) -> None:
+    for prefix in nix_command.swapped_inputs(lock(**nodes)):
+        inputs: Any = nodes["root"]
+        for name in prefix.split("/")[:-1]:
+            inputs = nodes[inputs[name]]
+        assert {"nixpkgs", "poetry2nix"} <= set(inputs)
+
+
+def test_override_options_are_absolute() -> None:
+    assert nix_command.override_options(["base/", "base/"]) == [
+        *("--override-input", "base/nixpkgs", f"path:{MIRROR_SET}"),
+        *("--override-input", "base/poetry2nix", f"path:{MIRROR_SET}/poetry2nix"),
+    ]
+
+
+def test_a_path_with_a_space_is_an_error_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nix_command, "MIRROR_SET", Path("/a b/nix/mirror"))
+    assert nix_command.override_options([]) == []
+    with pytest.raises(MirrorError, match="'/a b/nix/mirror'.* move the project"):
+        nix_command.override_options([""])
+
+
+def test_overrides_of_several_flakes(tmp_path: Path, program: Program) -> None:
+    for name, content in (("a", lock(root=PAIR)), ("b", lock(root={"x": "y"}, y=PAIR))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "flake.nix").touch()
+        (tmp_path / name / "flake.lock").write_text(json.dumps(content))
+    installables = [f"{tmp_path}/a#x", f"{tmp_path}/a#y", f"{tmp_path}/b", "nixpkgs#z"]
+    options = Nix(os.environ).overrides(installables)
+    assert options[1::3] == ["nixpkgs", "poetry2nix", "x/nixpkgs", "x/poetry2nix"]
+
+
+def test_a_flake_without_lock_tells_its_inputs(
+    tmp_path: Path, program: Program
+) -> None:
+    (tmp_path / "flake.nix").touch()
+    program("nix", """print('["base", "other"]')""")
+    options = Nix(os.environ).overrides([str(tmp_path)])
+    assert options[1::6] == ["base/nixpkgs", "other/nixpkgs"]
+    program("nix", """print('["nixpkgs", "poetry2nix", "other"]')""")
+    assert Nix(os.environ).overrides([str(tmp_path)])[1::3] == ["nixpkgs", "poetry2nix"]
+    program("nix", "sys.exit(1)")
+    assert Nix(os.environ).overrides([str(tmp_path)]) == []
+
+
+def test_a_broken_lock_is_an_error_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "flake.nix").touch()
+    (tmp_path / "flake.lock").write_text("<<<<<<< HEAD")
+    with pytest.raises(MirrorError, match="flake.lock is no JSON.*git checkout"):
+        Nix({}).overrides([str(tmp_path)])
+
+
+DRY_RUN = """\
+warning: Git tree '/x' is dirty
+these 2 derivations will be built:
+  /nix/store/0a-one.drv
+\x1b[31;1m  /nix/store/0b-two.whl.drv\x1b[0m
+these 3 paths will be fetched (1.00 MiB download, 2.00 MiB unpacked):
+  /nix/store/0c-three
+"""
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_what_is_unbuilt(program: Program, status: int) -> None:
+    program("nix", f"sys.stderr.write({DRY_RUN!r}); sys.exit({status})")
+    answer = Nix(os.environ).unbuilt([".#a"])
+    drvs = ["/nix/store/0a-one.drv", "/nix/store/0b-two.whl.drv"]
+    assert answer == Answer(status == 0, drvs, DRY_RUN)
+
+
+def shown(form: str) -> tuple[str, dict[str, Any]]:
+    """What Nix shows of two derivations: what comes first, and the JSON."""
+    environment = {
+        "mirrorFile": json.dumps({"kind": "pypi", "sha256": "00", "location": "a.whl"}),
+        "name": "a.whl",
+        "out": "/nix/store/0-a.whl",
+    }
+    file = {"name": "a.whl", "env": environment}
+    other = {"name": "b", "env": {"out": "/nix/store/0-b"}}
+    if form == "nested":
+        return "derivation", {"derivations": {"0a.drv": file, "0b.drv": other}}
+    derivations = {"/nix/store/0a.drv": file, "/nix/store/0b.drv": other}
+    return ("show-derivation" if form == "old" else "derivation"), derivations
+
+
+@pytest.mark.parametrize("form", ["old", "new", "nested"])
+def test_locked_files_among_derivations(program: Program, form: str) -> None:
+    word, content = shown(form)
+    program(
+        "nix",
+        f"if arguments[0] != {word!r}: sys.exit('no such command')\n"
+        f"print({json.dumps(content)!r})",
+    )
+    (file,) = Nix(os.environ).locked_files(["/nix/store/0a.drv", "/nix/store/0b.drv"])
+    assert (file.name, file.store_path) == ("a.whl", "/nix/store/0-a.whl")
+
+
+def test_no_derivations_ask_nothing(programs: Path) -> None:
+    assert Nix(os.environ).locked_files([]) == []
+    assert Nix(os.environ).unbuilt_derivations([]).evaluated
+
+
+def test_derivations_that_nix_cannot_show(program: Program) -> None:
+    program("nix", "sys.exit('a\\nerror: no such path')")
+    with pytest.raises(MirrorError, match="^nix derivation show: error: no such path$"):
+        Nix(os.environ).locked_files(["/nix/store/0a.drv"])
+
+
+SETTINGS = {
+    "cores": {"value": 0},
+    "sandbox": {"value": "true"},
+    "fallback": {"value": False},
+}
+
+
+@pytest.mark.parametrize("words", [["show-config"], ["config", "show"]])
+def test_settings_are_asked_for_once(program: Program, words: list[str]) -> None:
+    log = program(
+        "nix",
+        f"if arguments[:{len(words)}] != {words}: sys.exit(1)\n"
+        f"print({json.dumps(SETTINGS)!r})",
+    ).with_name("nix.log")
+    nix = Nix(os.environ)
+    expected = {"cores": True, "sandbox": False, "fallback": False}
+    assert nix.settings() == nix.settings() == expected
+    assert len(log.read_text().splitlines()) == len(words)
+
+
+def test_input_derivations(program: Program) -> None:
+    program("nix", "print('/nix/store/0-a.drv')")
+    program("nix-store", "print('/nix/store/0-b.drv\\n/nix/store/0-source')")
+    assert Nix(os.environ).input_derivations([".#a"]) == ["/nix/store/0-b.drv"]
+    program("nix", "sys.exit(1)")
+    assert Nix(os.environ).input_derivations([".#a"]) == []
+
+
+def test_without_nix(programs: Path) -> None:
+    for use in (lambda: Nix(os.environ).run([]), lambda: Nix(os.environ).replace([])):
+        with pytest.raises(MirrorError, match="^no nix on this machine: apt-get"):
+            use()
+
+
+def test_attribute_names(program: Program) -> None:
+    program("nix", """print('["a", "b"]')""")
+    assert Nix(os.environ).attribute_names([".#checks"]) == ["a", "b"]
+    program("nix", "sys.exit(1)")
+    assert Nix(os.environ).attribute_names([".#checks"]) == []
