@@ -12,7 +12,9 @@
   outputs = { self, nixpkgs, poetry2nix }:
     let
       forSystems = nixpkgs.lib.genAttrs [ "x86_64-linux" ];
-      project = forSystems (system: import ./nix { inherit system nixpkgs poetry2nix; });
+      project = forSystems (system:
+        let pkgs = import nixpkgs { inherit system; overlays = [ (import ./nix/python.nix) ]; }; in
+        import ./nix { inherit pkgs; poetry2nix = import poetry2nix { inherit pkgs; }; });
     in
     {
       # A project -> its image, environments and checks; see README.md, "Your own project".

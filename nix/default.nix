@@ -1,12 +1,11 @@
 # Puts the project together from a package source.
 #
-# nixpkgs, poetry2nix   the flake's inputs, or what stands in for them
-{ system, nixpkgs, poetry2nix }:
+# pkgs, poetry2nix   the source: nixpkgs and poetry2nix, or what stands in for them. Of them no more
+#                    is used than interface.nix lists.
+{ pkgs, poetry2nix }:
 
 let
-  pkgs = import nixpkgs { inherit system; overlays = [ (import ./python.nix) ]; };
-
-  environment = import ./environment.nix { poetry2nix = import poetry2nix { inherit pkgs; }; };
+  environment = import ./environment.nix { inherit poetry2nix; };
   virtualEnvironment = import ./virtual_environment.nix { inherit pkgs; };
   applicationServer = import ./application_server.nix { inherit pkgs; };
   buildImage = import ./image.nix { inherit pkgs applicationServer; };
@@ -24,7 +23,7 @@ let
   };
 
   proof = import ./checks {
-    inherit pkgs environment;
+    inherit pkgs poetry2nix environment;
     images = { inherit image; app-example = example.image; app-example-edited = edited.image; };
     applicationChecks = example.checks;
   };

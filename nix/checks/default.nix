@@ -1,5 +1,5 @@
 # All checks by name; each is one file.
-{ pkgs, environment, images, applicationChecks }:
+{ pkgs, poetry2nix, environment, images, applicationChecks }:
 
 let
   inherit (pkgs) lib;
@@ -25,6 +25,7 @@ in
   checks = {
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
+    interface = import ./interface.nix { inherit pkgs poetry2nix; };
     contents = import ./contents.nix { inherit pkgs testEnvironment source imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment source;

@@ -20,7 +20,9 @@ def test_mirrors_in_order(program: Program) -> None:
         "print('http://b/debian/\\nhttp://a/debian\\ncdrom:[x]/\\nhttp://b/debian/')\n"
         "print('copy:/srv/debian\\ntor+http://x/')",
     ).with_name("apt-get.log")
-    assert machine.debian_mirrors({"MIRROR_DEBIAN": " http://own  http://a/debian"}) == (
+    assert machine.debian_mirrors(
+        {"MIRROR_DEBIAN": " http://own  http://a/debian"}
+    ) == (
         *("http://own/", "http://a/debian/", "http://b/debian/", "file:/srv/debian/"),
     )
     assert json.loads(log.read_text()) == ["indextargets", "--format", "$(REPO_URI)"]
@@ -63,7 +65,9 @@ def test_installing(program: Program, capfd: pytest.CaptureFixture[str]) -> None
 
 def test_installing_that_fails(program: Program) -> None:
     program("apt-get", "print('E: noise'); print('E: no package one'); sys.exit(100)")
-    with pytest.raises(MirrorError, match="^apt-get -qq update failed.*: E: no package"):
+    with pytest.raises(
+        MirrorError, match="^apt-get -qq update failed.*: E: no package"
+    ):
         machine.install(["one"], "one")
 
 

@@ -73,7 +73,11 @@ def test_adding(program: Program, tmp_path: Path) -> None:
     log = program("nix-store", FAKE_STORE).with_name("nix-store.log")
     store.add(pairs(tmp_path), os.environ)
     flat, recursive = map(json.loads, log.read_text().splitlines())
-    assert flat == ["--add-fixed", "sha256", *(str(tmp_path / n) for n in ("a.deb", "b.whl"))]
+    assert flat == [
+        "--add-fixed",
+        "sha256",
+        *(str(tmp_path / n) for n in ("a.deb", "b.whl")),
+    ]
     assert recursive[:2] == ["--recursive", "--add-fixed"]
     store.add([], os.environ)
     assert len(log.read_text().splitlines()) == 2
