@@ -5,6 +5,7 @@
 pkgs.writeShellScriptBin "docker-tests" ''
   ${lib.concatStringsSep "\n" (lib.mapAttrsToList (name: value: "export ${name}=${value}") imageVariables)}
   export PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
-  exec ${testEnvironment}/bin/python -m pytest -p no:cacheprovider -c ${source}/tests/pytest.ini \
+  export PYTHONPATH=${source}/tests
+  exec ${testEnvironment}/bin/python -m pytest -p no:cacheprovider -p junit_reports -c ${source}/tests/pytest.ini \
     --rootdir ${source}/tests ${source}/tests/image ${source}/tests/machine "$@"
 ''

@@ -54,6 +54,10 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(content)
         self.close_connection = True
 
+    def hang_up(self) -> None:
+        """Send nothing."""
+        self.close_connection = True
+
     def log_message(self, format: str, *arguments: object) -> None:
         """Say nothing."""
 

@@ -163,7 +163,7 @@ class TestSources:
         site.answers["/a/thing/"] = lambda request: request.send(b"", 503)
         site.answers["/b/thing/"] = b"{"
         site.answers["/c/thing/"] = listing("a.whl")
-        other_site.answers["/thing/"] = lambda request: request.connection.close()
+        other_site.answers["/thing/"] = Request.hang_up
         roots = [f"{site.url}/{name}" for name in "abc"]
         found, problems = links(MIRROR_PYPI=" ".join([other_site.url, *roots]))
         assert found == {"a.whl": [f"{site.url}/files/a.whl"]}

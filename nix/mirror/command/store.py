@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from lzma import LZMAError
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +30,8 @@ def archive_members(archive: IO[bytes]) -> Iterator[tuple[str, int]]:
             return
         if len(header) != AR_HEADER or header[58:] != b"`\n":
             raise ValueError("a broken header")
+        if not header[48:58].strip().isdigit():
+            raise ValueError("a broken size")
         size = int(header[48:58])
         start = archive.tell()
         yield header[:16].decode("ascii").strip().rstrip("/"), size
@@ -54,7 +58,7 @@ def extract_member(package: Path, member: str, target: Path) -> None:
                             executable.chmod(0o755)
                             return
                 break
-    except (ValueError, EOFError, tarfile.TarError) as error:
+    except (ValueError, EOFError, LZMAError, zlib.error, tarfile.TarError) as error:
         raise MirrorError(
             f"{package} is no Debian package that Python can read ({error}):"
             " ./mirror lock"
