@@ -92,7 +92,8 @@ let
     name = if topCommands == null then name else "${name}-without-application";
     inherit tag config;
     contents = [ accounts ];
-    maxLayers = 100;
+    # Docker takes time for each layer: few, in which what is large stands alone.
+    maxLayers = 16;
     compressor = "none";
     extraCommands = ''
       mkdir -p bin usr/bin usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
@@ -120,7 +121,7 @@ else
     inherit name tag config;
     fromImage = below;
     includeStorePaths = false;
-    maxLayers = 120;
+    maxLayers = 32;
     compressor = "none";
     extraCommands = ''
       mkdir -p .${root}

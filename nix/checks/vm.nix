@@ -30,5 +30,5 @@ pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
 
   cd ${source}
   ${testEnvironment}/bin/python -u -m pytest -p no:cacheprovider --color no -v --durations 10 \
-    --junitxml "$out/junit.xml" --timeout 240 -m core tests/image 2>&1 | tee "$out/log"
+    --junitxml "$out/junit.xml" -m core tests/image 2>&1 | tee "$out/log"
 '')

@@ -23,6 +23,7 @@ VARIABLES = {
     "platform": "PLATFORM_IMAGE",
 }
 DEADLINE = 60.0
+LOAD_SECONDS = 240.0
 
 
 def poll(holds: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
@@ -39,7 +40,11 @@ def poll(holds: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
 def docker(*words: str, check: bool = True) -> str:
     """Run the Docker client; returns what it prints, both streams."""
     done = subprocess.run(
-        ["docker", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ["docker", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=2 * DEADLINE,
     )
     assert not check or done.returncode == 0, f"docker {words}: {done.stdout}"
     return done.stdout
@@ -127,7 +132,8 @@ def loaded(archives: Mapping[str, Image]) -> Mapping[str, str]:
     identities = {}
     for name, image in archives.items():
         with open(image.path, "rb") as archive:
-            subprocess.run(["docker", "load", "--quiet"], stdin=archive, check=True)
+            command = ["docker", "load", "--quiet"]
+            subprocess.run(command, stdin=archive, check=True, timeout=LOAD_SECONDS)
         identities[name] = f"sha256:{image.manifest['Config'].partition('.')[0]}"
     return identities
 

@@ -78,7 +78,7 @@ def in_order(graph: dict[str, list[str]], without: Iterable[str]) -> list[str]:
     seen: set[str] = set(without)
 
     def by_name(path: str) -> tuple[str, str]:
-        return path.split("-", 1)[-1], path
+        return name_of(path), path
 
     def visit(path: str) -> None:
         if path in seen:
@@ -91,6 +91,16 @@ def in_order(graph: dict[str, list[str]], without: Iterable[str]) -> list[str]:
     for path in sorted(graph, key=by_name):
         visit(path)
     return ordered
+
+
+def name_of(path: str) -> str:
+    """The name of a store path, without the hash.
+
+    >>> name_of("/nix/store/00000000000000000000000000000000-glibc-2.31")
+    'glibc-2.31'
+    """
+    name = path.rpartition("/")[2]
+    return name.partition("-")[2] or name
 
 
 def size(path: Path) -> int:
@@ -301,7 +311,8 @@ def copy_base(archive: ImageArchive, path: Path) -> tuple[list[Layer], dict[str,
 def over_base(config: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     """An image's `config` on its base's: of the base only the environment is kept."""
     variables = {}
-    for entry in [*base.get("config", {}).get("Env", []), *config.get("Env", [])]:
+    below = (base.get("config") or {}).get("Env") or []
+    for entry in [*below, *(config.get("Env") or [])]:
         variables[entry.partition("=")[0]] = entry
     return {**config, "Env": list(variables.values())} if variables else config
 
@@ -330,7 +341,7 @@ def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
             f" {arguments.max_layers}: raise maxLayers"
         )
     for members in group(paths, left):
-        names = ", ".join(path.split("-", 1)[-1] for path in members)
+        names = ", ".join(map(name_of, members))
         layers.append(
             archive.add_stream(partial(write_store_layer, paths=members), names)
         )

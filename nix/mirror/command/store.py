@@ -6,15 +6,19 @@ import subprocess
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from gzip import BadGzipFile
 from lzma import LZMAError
 from pathlib import Path
-from typing import IO
+from typing import IO, Optional
 
 from errors import MirrorError
 from locked_file import LockedFile
 
 AR_MAGIC = b"!<arch>\n"
 AR_HEADER = 60
+
+# What reading a broken archive raises.
+BROKEN = (ValueError, EOFError, LZMAError, BadGzipFile, zlib.error, tarfile.TarError)
 
 
 def archive_members(archive: IO[bytes]) -> Iterator[tuple[str, int]]:
@@ -43,27 +47,36 @@ def extract_member(package: Path, member: str, target: Path) -> None:
 
     Raises MirrorError where the package does not hold it, or cannot be read.
     """
-    executable = target / member
     try:
-        with open(package, "rb") as archive:
-            for name, _ in archive_members(archive):
-                if not name.startswith("data.tar"):
-                    continue
-                with tarfile.open(fileobj=archive, mode="r:*") as files:
-                    for entry in files:
-                        content = files.extractfile(entry) if entry.isfile() else None
-                        if content and entry.name.removeprefix("./") == member:
-                            executable.parent.mkdir(parents=True)
-                            executable.write_bytes(content.read())
-                            executable.chmod(0o755)
-                            return
-                break
-    except (ValueError, EOFError, LZMAError, zlib.error, tarfile.TarError) as error:
+        content = read_member(package, member)
+    except BROKEN as error:
         raise MirrorError(
             f"{package} is no Debian package that Python can read ({error}):"
             " ./mirror lock"
         ) from None
-    raise MirrorError(f"{package} holds no {member}: ./mirror lock")
+    if content is None:
+        raise MirrorError(f"{package} holds no {member}: ./mirror lock")
+    executable = target / member
+    executable.parent.mkdir(parents=True)
+    executable.write_bytes(content)
+    executable.chmod(0o755)
+
+
+def read_member(package: Path, member: str) -> Optional[bytes]:
+    """A file in a .deb, by its path without "./"; None where it is not there.
+
+    Raises one of BROKEN where the package cannot be read.
+    """
+    with open(package, "rb") as archive:
+        for name, _ in archive_members(archive):
+            if not name.startswith("data.tar"):
+                continue
+            with tarfile.open(fileobj=archive, mode="r:*") as files:
+                for entry in files:
+                    content = files.extractfile(entry) if entry.isfile() else None
+                    if content and entry.name.removeprefix("./") == member:
+                        return content.read()
+    return None
 
 
 def add(

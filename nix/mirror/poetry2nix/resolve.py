@@ -60,6 +60,8 @@ def read_dependency(name: str, specification: Any) -> Dependency:
     Raises ResolutionError, which names it, where it is malformed.
     """
     try:
+        if not isinstance(specification, (str, Mapping)):
+            raise TypeError("neither a version nor a table")
         return Factory.create_dependency(name, specification)
     except (KeyError, TypeError, ValueError) as error:
         text = " ".join(str(error).split())

@@ -1,0 +1,378 @@
+"""Image archives: their bytes, their layers, and what tarfile makes of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+import write_image
+from hypothesis import given
+from hypothesis import strategies as st
+
+NAMES = [f"{number:032d}-p{number}" for number in range(12)]
+GRAPHS = st.dictionaries(
+    st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES), max_size=4)
+)
+
+
+@given(GRAPHS)
+def test_each_path_comes_after_what_it_refers_to(graph: dict[str, list[str]]) -> None:
+    ordered = write_image.in_order(graph, [])
+    assert len(set(ordered)) == len(ordered)
+    assert set(graph) <= set(ordered)
+
+    def reaches(start: str, end: str, seen: frozenset[str]) -> bool:
+        return start == end or any(
+            reaches(below, end, seen | {start})
+            for below in graph.get(start, [])
+            if below not in seen
+        )
+
+    for path, below in graph.items():
+        for reference in below:
+            if not reaches(reference, path, frozenset()):
+                assert ordered.index(reference) < ordered.index(path)
+
+
+@given(GRAPHS, st.randoms(), st.sets(st.sampled_from(NAMES)))
+def test_the_order_depends_on_names_alone(
+    graph: dict[str, list[str]], random: Any, without: set[str]
+) -> None:
+    items = list(graph.items())
+    random.shuffle(items)
+    turned = {path: below[::-1] for path, below in items}
+    ordered = write_image.in_order(graph, without)
+    assert ordered == write_image.in_order(turned, without)
+    assert not without & set(ordered)
+
+    def renamed(path: str) -> str:
+        return "z" * 32 + path[32:]
+
+    moved = {renamed(path): list(map(renamed, below)) for path, below in items}
+    expected = list(map(renamed, write_image.in_order(graph, [])))
+    assert write_image.in_order(moved, []) == expected
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES))))
+def test_closures_are_read_as_nix_writes_them(graph: dict[str, list[str]]) -> None:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w") as file:
+        for path, references in graph.items():
+            lines = [path, "" if len(references) % 2 else "/nix/store/x.drv"]
+            file.write("\n".join([*lines, str(len(references)), *references]) + "\n")
+        file.flush()
+        assert write_image.read_closures([Path(file.name)]) == graph
+
+
+@given(sizes=st.lists(st.integers(0, 1000), max_size=20), most=st.integers(min_value=1))
+def test_groups(sizes: list[int], most: int) -> None:
+    paths = [str(number) for number in range(len(sizes))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write_image, "size", lambda path: sizes[int(str(path))])
+        groups = write_image.group(paths, most)
+    assert [path for group in groups for path in group] == paths
+    assert len(groups) == min(len(paths), most)
+    assert all(groups)
+
+
+def test_large_paths_keep_their_layers() -> None:
+    sizes = {"a": 1, "b": 900, "c": 2, "d": 3, "e": 800}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write_image, "size", lambda path: sizes[str(path)])
+        assert write_image.group(list("abcde"), 4) == [["a"], ["b"], ["c", "d"], ["e"]]
+
+
+def test_sizes_do_not_depend_on_the_file_system(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "many").mkdir(parents=True)
+    (folder / "many/file").write_bytes(b"12345")
+    (folder / "link").symlink_to("many")
+    assert write_image.size(folder) == 5 + len("many")
+    assert write_image.size(folder / "many/file") == 5
+    assert write_image.size(folder / "link") == len("many")
+
+
+FILES = {
+    "bin/run": (0o555, b"#!/bin/sh\n"),
+    "lib/é/" + "x" * 120: (0o444, b"y" * 1000),
+    "lib/empty": (0o444, b""),
+    "lib/module.py": (0o444, b"x = 1\n" * 200),
+}
+
+
+def store_path(root: Path, name: str, files: Sequence[str]) -> Path:
+    """A store path with these files, written in this order."""
+    path = root / "nix/store" / name
+    for file in files:
+        mode, content = FILES[file]
+        (path / file).parent.mkdir(parents=True, exist_ok=True)
+        (path / file).write_bytes(content)
+        (path / file).chmod(mode)
+    (path / "link").symlink_to("lib/module.py")
+    for folder in [path, *(p for p in path.rglob("*") if p.is_dir())]:
+        folder.chmod(0o755)
+    return path
+
+
+def customisation(path: Path, **files: bytes) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def arguments(
+    root: Path,
+    *more: str,
+    paths: Sequence[Path] = (),
+    config: Optional[dict[str, Any]] = None,
+) -> list[str]:
+    """The arguments for an image of these store paths, in `root`."""
+    closure = root / "closure"
+    closure.write_text("".join(f"{path}\n\n0\n" for path in paths))
+    described = {"architecture": "amd64", "os": "linux", "config": config or {}}
+    (root / "configuration.json").write_text(json.dumps(described))
+    return [
+        *("--name", "thing:1.0", "--created", "1970-01-01T00:00:01Z"),
+        *("--configuration", str(root / "configuration.json")),
+        *("--customisation-layer", str(customisation(root / "layer.tar", app=b"app"))),
+        *("--max-layers", "10", "--closure", str(closure), *more),
+        str(root / "image.tar"),
+    ]
+
+
+class Image:
+    """What an archive says, checked on the way."""
+
+    def __init__(self, path: Path) -> None:
+        with tarfile.open(path, "r:") as archive:
+            self.names = archive.getnames()
+            self.content = {}
+            for member in archive:
+                file = archive.extractfile(member)
+                assert file is not None
+                self.content[member.name] = file.read()
+        assert path.stat().st_size % 512 == 0
+        (self.manifest,) = json.loads(self.content["manifest.json"])
+        name = self.manifest["Config"]
+        assert name == f"{hashlib.sha256(self.content[name]).hexdigest()}.json"
+        self.configuration = json.loads(self.content[name])
+        self.layers = [self.content[layer] for layer in self.manifest["Layers"]]
+        digests = [hashlib.sha256(layer).hexdigest() for layer in self.layers]
+        assert self.manifest["Layers"] == [f"{each}/layer.tar" for each in digests]
+        diff_ids = self.configuration["rootfs"]["diff_ids"]
+        assert diff_ids == [f"sha256:{each}" for each in digests]
+        assert len(self.configuration["history"]) == len(diff_ids)
+        assert set(self.names) == {name, "manifest.json", *self.manifest["Layers"]}
+
+
+def test_the_archive_and_its_manifest_agree(tmp_path: Path) -> None:
+    paths = [store_path(tmp_path, name, list(FILES)) for name in NAMES[:3]]
+    assert write_image.main(arguments(tmp_path, paths=paths)) == 0
+    image = Image(tmp_path / "image.tar")
+    assert image.manifest["RepoTags"] == ["thing:1.0"]
+    assert image.configuration["created"] == "1970-01-01T00:00:01+00:00"
+    comments = [step["comment"] for step in image.configuration["history"]]
+    assert comments == ["p0", "p1", "p2", "files"]
+    with tarfile.open(fileobj=io.BytesIO(image.layers[0])) as layer:
+        members = {member.name: member for member in layer}
+        store = str(paths[0]).lstrip("/")
+        assert {name.replace(store, "@") for name in members} == {
+            *("nix", "nix/store", "@", "@/link", "@/bin", "@/lib", "@/lib/é"),
+            *(f"@/{file}" for file in FILES),
+        }
+        for member in members.values():
+            assert (member.uid, member.gid, member.mtime) == (0, 0, 1)
+            assert (member.uname, member.gname) == ("", "")
+        for file, (mode, content) in FILES.items():
+            extracted = layer.extractfile(f"{store}/{file}")
+            assert extracted is not None and extracted.read() == content
+            assert members[f"{store}/{file}"].mode == mode
+        assert members[f"{store}/link"].linkname == "lib/module.py"
+
+
+def test_without(tmp_path: Path) -> None:
+    paths = [store_path(tmp_path, name, list(FILES)) for name in NAMES[:3]]
+    words = arguments(tmp_path, "--without", str(paths[1]), paths=paths)
+    assert write_image.main(words) == 0
+    image = Image(tmp_path / "image.tar")
+    comments = [step["comment"] for step in image.configuration["history"]]
+    assert comments == ["p0", "p2", "files"]
+
+
+def test_small_paths_share_layers(tmp_path: Path) -> None:
+    paths = [store_path(tmp_path, name, list(FILES)[2:]) for name in NAMES[:6]]
+    words = arguments(tmp_path, paths=paths)
+    words[words.index("--max-layers") + 1] = "3"
+    assert write_image.main(words) == 0
+    image = Image(tmp_path / "image.tar")
+    assert len(image.layers) == 3
+    comments = [step["comment"] for step in image.configuration["history"]]
+    assert ", ".join(comments) == "p0, p1, p2, p3, p4, p5, files"
+
+
+def test_the_same_bytes_whatever_surrounds_them(tmp_path: Path) -> None:
+    archives = set()
+    for turn, (umask, zone, locale) in enumerate(
+        [(0o022, "UTC", "C.UTF-8"), (0o077, "Asia/Tokyo", "C"), (0, "EST5EDT", "POSIX")]
+    ):
+        root = tmp_path / "root"
+        root.mkdir()
+        files = list(FILES)[:: -1 if turn == 1 else 1]
+        names = NAMES[:3] if turn else NAMES[2::-1]
+        paths = [store_path(root, name, files) for name in names]
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-IB",
+                write_image.__file__,
+                *arguments(root, paths=paths),
+            ],
+            env={"TZ": zone, "LC_ALL": locale},
+            preexec_fn=lambda umask=umask: os.umask(umask) and None,
+        )
+        assert done.returncode == 0
+        archives.add((root / "image.tar").read_bytes())
+        root.rename(tmp_path / f"root-{turn}")
+    assert len(archives) == 1
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_over_a_base_image(
+    copies: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not copies:
+
+        def refuse(*words: object) -> int:
+            raise OSError(18, "Invalid cross-device link")
+
+        monkeypatch.setattr(os, "copy_file_range", refuse)
+    below, above = tmp_path / "below", tmp_path / "above"
+    below.mkdir(), above.mkdir()
+    paths = [store_path(below, name, list(FILES)) for name in NAMES[:2]]
+    config = {"Env": ["A=1", "B=2"], "Entrypoint": ["old"]}
+    assert write_image.main(arguments(below, paths=paths, config=config)) == 0
+    base = below / "image.tar"
+    config = {"Env": ["B=3", "C=4"], "Cmd": ["new"]}
+    words = arguments(above, "--from-image", str(base), config=config)
+    assert write_image.main(words) == 0
+    lower, image = Image(base), Image(above / "image.tar")
+    assert image.layers[:-1] == lower.layers
+    assert image.configuration["config"] == {
+        "Env": ["A=1", "B=3", "C=4"],
+        "Cmd": ["new"],
+    }
+    comments = [step["comment"] for step in image.configuration["history"]]
+    assert comments == ["p0", "p1", "files", "files"]
+
+
+def docker_archive(path: Path) -> None:
+    """As `docker save` writes it: history without comments, a layer that is a link."""
+    layer = customisation(path.with_name("layer"), file=b"x").read_bytes()
+    digest = hashlib.sha256(layer).hexdigest()
+    configuration = {
+        "config": {"Env": None},
+        "rootfs": {"diff_ids": [f"sha256:{digest}"] * 2},
+        "history": [
+            {"created_by": "ADD file"},
+            {"created_by": "ENV a", "empty_layer": True},
+            {"created_by": "RUN x"},
+        ],
+    }
+    manifest = [{"Config": "c.json", "Layers": ["one/layer.tar", "two/layer.tar"]}]
+    contents = {
+        "one/layer.tar": layer,
+        "c.json": json.dumps(configuration).encode(),
+        "manifest.json": json.dumps(manifest).encode(),
+    }
+    customisation(path, **contents)
+    with tarfile.open(path, "a") as archive:
+        member = tarfile.TarInfo("two/layer.tar")
+        member.type, member.linkname = tarfile.SYMTYPE, "../one/layer.tar"
+        archive.addfile(member)
+
+
+def test_over_an_image_of_docker(tmp_path: Path) -> None:
+    docker_archive(tmp_path / "base.tar")
+    words = arguments(tmp_path, "--from-image", str(tmp_path / "base.tar"))
+    assert write_image.main(words) == 0
+    image = Image(tmp_path / "image.tar")
+    comments = [step["comment"] for step in image.configuration["history"]]
+    assert comments == ["ADD file", "RUN x", "files"]
+    assert image.layers[0] == image.layers[1]
+
+
+def test_errors_are_one_line_and_leave_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    customisation(tmp_path / "no-image.tar", file=b"")
+    docker_archive(tmp_path / "base.tar")
+    paths = [store_path(tmp_path, NAMES[0], list(FILES))]
+    for base, most, pattern in (
+        ("no-image.tar", "10", "is no image archive"),
+        ("base.tar", "3", "2 layers leave no room below 3: raise maxLayers"),
+    ):
+        words = arguments(tmp_path, "--from-image", str(tmp_path / base), paths=paths)
+        words[words.index("--max-layers") + 1] = most
+        assert write_image.main(words) == 1
+        told = capsys.readouterr().err
+        assert pattern in told and len(told.splitlines()) == 1
+        assert not (tmp_path / "image.tar").exists()
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    words = arguments(tmp_path, paths=[tmp_path / "gone"])
+    with pytest.raises(FileNotFoundError):
+        write_image.main(words)
+    assert not (tmp_path / "image.tar").exists()
+
+
+def test_what_is_there_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "image.tar").write_bytes(b"mine")
+    assert write_image.main(arguments(tmp_path)) == 1
+    assert capsys.readouterr().err.endswith("image.tar is there already\n")
+    assert (tmp_path / "image.tar").read_bytes() == b"mine"
+
+
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "nix/store" / NAMES[0]
+    path.mkdir(parents=True)
+    with open(path / "large", "wb") as file:
+        file.truncate(48 << 20)
+    for number in range(500):
+        (path / f"{number}").touch()
+    words = arguments(tmp_path, paths=[path])
+    customisation(tmp_path / "layer.tar", large=bytes(8 << 20))
+    tracemalloc.start()
+    try:
+        assert write_image.main(words) == 0
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 << 20
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("1970-01-01T00:00:01Z", "1970-01-01T00:00:01+00:00"),
+        ("2024-05-06T07:08:09+02:00", "2024-05-06T07:08:09+02:00"),
+    ],
+)
+def test_times(text: str, expected: str) -> None:
+    assert write_image.timestamp(text) == expected
