@@ -93,7 +93,7 @@ let
     inherit tag config;
     contents = [ accounts ];
     # Docker takes time for each layer: few, in which what is large stands alone.
-    maxLayers = 16;
+    maxLayers = 9;
     compressor = "none";
     extraCommands = ''
       mkdir -p bin usr/bin usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}

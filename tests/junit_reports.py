@@ -1,4 +1,4 @@
-"""A pytest plugin that takes reports of test runs elsewhere, such as in the virtual machine, into a run.
+"""A pytest plugin: reports of test runs elsewhere count in a run.
 
 A file junit.xml among the arguments is collected: each of its test cases is an item that
 passes, fails or is skipped as it did there, so that one summary counts them all.

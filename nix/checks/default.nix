@@ -29,7 +29,7 @@ in
     contents = import ./contents.nix { inherit pkgs testEnvironment source imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment source;
-      imageVariables = removeAttrs imageVariables [ "APP_EXAMPLE_EDITED_IMAGE" ];
+      imageVariables = { inherit (imageVariables) APP_EXAMPLE_IMAGE; };
     };
     app-example = applicationChecks.tests;
   };

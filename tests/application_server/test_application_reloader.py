@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import DEADLINE
+from .conftest import DEADLINE
 
 
 @pytest.fixture

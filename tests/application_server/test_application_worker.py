@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import (
+from .conftest import (
     APPLICATION_SERVER,
     CONFIGURATION_FILE,
     DEADLINE,

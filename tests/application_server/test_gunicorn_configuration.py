@@ -15,7 +15,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import CONFIGURATION_FILE, Server, wait_for
+from .conftest import CONFIGURATION_FILE, Server, wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 

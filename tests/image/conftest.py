@@ -69,7 +69,7 @@ class Container:
     def answer(self, path: str = "/") -> Optional[str]:
         """The body of a GET, None while there is no server."""
         try:
-            return self.get(path).text
+            return str(self.get(path).text)
         except requests.RequestException:
             return None
 

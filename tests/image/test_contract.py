@@ -45,7 +45,10 @@ REPORT = {
 pytestmark = pytest.mark.core
 
 
-@pytest.fixture(scope="module", params=["app-example", "platform"])
+@pytest.fixture(
+    scope="module",
+    params=["app-example", pytest.param("platform", marks=pytest.mark.platform)],
+)
 def container(
     request: pytest.FixtureRequest,
     start_for_module: StartContainer,
@@ -59,15 +62,15 @@ def container(
 
 
 def test_environment_defaults(archives: Mapping[str, Image]) -> None:
-    for name in ("app-example", "platform"):
-        environment = archives[name].environment
+    for image in archives.values():
+        environment = image.environment
         assert {key: environment.get(key) for key in DEFAULTS} == DEFAULTS
         assert environment["PATH"].startswith("/application_root/.venv/bin:")
 
 
 def test_image_configuration(archives: Mapping[str, Image]) -> None:
-    for name in ("app-example", "platform"):
-        config = archives[name].configuration["config"]
+    for image in archives.values():
+        config = image.configuration["config"]
         assert config["Entrypoint"] == [
             "gunicorn",
             "-c",
@@ -149,6 +152,7 @@ def test_byte_code_is_present_and_current(facts: Mapping[str, Any]) -> None:
     assert facts["gunicorn's byte code"]["flags"] == (1 if in_store else 3)
 
 
+@pytest.mark.platform
 def test_platform_virtual_environment_is_writable(
     start: StartContainer, platform_application: Path
 ) -> None:

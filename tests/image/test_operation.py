@@ -54,7 +54,7 @@ def mounts(folder: Path) -> tuple[str, ...]:
 def container(start_for_module: StartContainer, folder: Path) -> Container:
     """A server whose variables all differ from their defaults."""
     return start_for_module(
-        "platform",
+        "app-example",
         environment={
             "WORKERS": "2",
             "TIMEOUT": "20",
@@ -176,7 +176,7 @@ def test_restart_behaves_the_same(container: Container) -> None:
 
 
 def test_term_lets_requests_finish(start: StartContainer, folder: Path) -> None:
-    container = start("platform", options=mounts(folder))
+    container = start("app-example", options=mounts(folder))
     request = Request(container, "/sleep/3")
     poll(lambda: established(container), "the connection")
     began = time.monotonic()
@@ -188,7 +188,9 @@ def test_term_lets_requests_finish(start: StartContainer, folder: Path) -> None:
 
 
 def test_a_blocked_worker_is_replaced(start: StartContainer, folder: Path) -> None:
-    container = start("platform", environment={"TIMEOUT": "3"}, options=mounts(folder))
+    container = start(
+        "app-example", environment={"TIMEOUT": "3"}, options=mounts(folder)
+    )
     (before,) = container.worker_pids()
     request = Request(container, "/block/60")
 
@@ -208,7 +210,7 @@ def test_an_application_that_fails_ends_the_container(
     tmp_path.chmod(0o755)
     (tmp_path / "main.py").write_text("import nothing_of_that_name\n")
     container = start(
-        "platform",
+        "app-example",
         options=("--volume", f"{tmp_path}:/application_root/app:ro"),
         served=False,
     )

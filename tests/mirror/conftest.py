@@ -14,12 +14,12 @@ sys.dont_write_bytecode = True
 
 NIX = Path(__file__).parents[2] / "nix"
 sys.path[:0] = [
-    str(Path(__file__).parent),
+    str(Path(__file__).parent / "support"),
     *(str(NIX / "mirror" / name) for name in ("command", "builders", "poetry2nix")),
     str(NIX),
 ]
 
-settings.register_profile("unhurried", database=None, deadline=None)
+settings.register_profile("unhurried", database=None, deadline=None, max_examples=40)
 settings.load_profile("unhurried")
 
 from mirror_site import Site  # noqa: E402

@@ -11,7 +11,7 @@ import compile_byte_code
 import pytest
 
 MODULES = {
-    "a.py": b"NAMES = frozenset({'one', 'two', 'three'})\n",
+    "a.py": b"f = lambda x: x in {'one', 'two', 'three', 'four', 'five'}\n",
     "deep/b.py": b"def f(x={'four', 'five'}): return x in {'six', 'seven'}\n",
     "deep/c.py": b"class C:\n    four = 'four'\n    \"\\d\"\n",
     "d.py": b"from a import NAMES\n",
@@ -32,10 +32,10 @@ def make(folder: Path, names: list[str]) -> Path:
 
 
 def compile_folder(
-    folder: Path, *words: str, seed: str = "0"
+    folder: Path, *words: str, seed: str = "random"
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-B", compile_byte_code.__file__, str(folder), *words],
+        [sys.executable, "-I", "-B", compile_byte_code.__file__, str(folder), *words],
         env={**os.environ, "PYTHONHASHSEED": seed},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -53,13 +53,14 @@ def byte_code(folder: Path) -> dict[str, bytes]:
 def test_the_same_bytes_whatever_the_order_and_the_cores(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     results = []
-    for names, jobs in ((list(MODULES), "1"), (list(MODULES)[::-1], "8")):
+    orders = (list(MODULES), list(MODULES)[::-1], sorted(MODULES))
+    for names, jobs, seed in zip(orders, ("1", "8", "3"), ("random", "1", "2")):
         make(folder, names)
-        done = compile_folder(folder, "--jobs", jobs)
+        done = compile_folder(folder, "--jobs", jobs, seed=seed)
         assert (done.returncode, done.stdout) == (0, "")
         results.append(byte_code(folder))
         folder.rename(tmp_path / f"done-{jobs}")
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
     modules = {name.rpartition("/")[2].partition(".")[0] for name in results[0]}
     assert modules == {"a", "b", "c", "d", "e"}
 

@@ -2,9 +2,8 @@
 
 What makes byte code differ from build to build is the hash seed (the order of sets),
 and which strings the compiling process had already interned (marshal marks objects that
-are referred to more than once). So the seed is fixed by the caller, and each process
-compiles its share of the sorted files in order; the shares do not depend on the number
-of cores.
+are referred to more than once). So the seed is fixed, and each process compiles its
+share of the sorted files in order; the shares do not depend on the number of cores.
 
 Hashes in the files are "unchecked" (PEP 552): nothing in the store ever changes, so
 nothing is looked up again at import.
@@ -13,6 +12,7 @@ nothing is looked up again at import.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -52,14 +52,19 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     if arguments.share is not None:
         compile_share(arguments.folder, arguments.share, arguments.mode)
         return 0
-    own = [sys.executable, "-I", "-B", "-W", "ignore", __file__]
+    own = [sys.executable, "-s", "-B", "-W", "ignore", __file__]
     own += ["--mode", arguments.mode]
+    # Python's isolated mode (-I) would ignore the seed as well.
+    clean = {name: value for name, value in os.environ.items() if name[:6] != "PYTHON"}
+    clean["PYTHONHASHSEED"] = "0"
     waiting = list(range(SHARES))
     while waiting:
         batch = waiting[: max(arguments.jobs, 1)]
         del waiting[: len(batch)]
         processes = [
-            subprocess.Popen([*own, "--share", str(share), str(arguments.folder)])
+            subprocess.Popen(
+                [*own, "--share", str(share), str(arguments.folder)], env=clean
+            )
             for share in batch
         ]
         if any([process.wait() for process in processes]):

@@ -34,8 +34,8 @@ Other commands:
                                    "wheels") with pip; default: all
 
 Where files come from:
-  Debian    the archives of apt's sources, in order  before them: MIRROR_DEBIAN="URL ..."
-  PyPI      pip's configuration files and variables  instead: MIRROR_PYPI="URL ..."
+  Debian    the archives of apt's sources, in order; before them MIRROR_DEBIAN="URL ..."
+  PyPI      pip's configuration files and variables; instead MIRROR_PYPI="URL ..."
 Both are only carriers: what they bring counts by its SHA-256 alone.
 
 NIX_CONFIG is added to this command's settings and wins over them. Downloads under way

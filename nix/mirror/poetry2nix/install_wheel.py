@@ -131,6 +131,9 @@ def install_wheel(wheel: Path, prefix: Path, patcher: Optional[Patcher] = None) 
             )
     except (InstallerError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise WheelError(f"{wheel.name}: {' '.join(str(error).split())}") from None
+    for script in prefix.glob("bin/*"):
+        # The wheel may lack their permission.
+        script.chmod(0o755)
     if patcher is not None:
         patched = patch_programs(prefix / "bin", patcher)
         records = list(prefix.glob("lib/python*/site-packages/*.dist-info/RECORD"))

@@ -60,7 +60,7 @@ def read_dependency(name: str, specification: Any) -> Dependency:
     Raises ResolutionError, which names it, where it is malformed.
     """
     try:
-        if not isinstance(specification, (str, Mapping)):
+        if not isinstance(specification, (str, dict)):
             raise TypeError("neither a version nor a table")
         return Factory.create_dependency(name, specification)
     except (KeyError, TypeError, ValueError) as error:

@@ -96,6 +96,9 @@ class Site(ThreadingHTTPServer):
         self.thread.join()
         self.server_close()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that hung up."""
+
     def serve_ranges(self, path: str, content: bytes) -> None:
         """Answer at `path`, from where a Range header says (RFC 9110)."""
 
@@ -128,7 +131,7 @@ def make_wheel(
     executable: tuple[str, ...] = (),
     record: bool = True,
 ) -> Path:
-    """Write a wheel (PEP 427) with these files; record: whether RECORD tells of them."""
+    """Write a wheel (PEP 427); record: whether RECORD tells of its files."""
     info = f"{name}-{version}.dist-info"
     content = {
         **files,
