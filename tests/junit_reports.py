@@ -26,7 +26,7 @@ class ReportedTest(pytest.Item):
         for kind in ("failure", "error"):
             found = self.case.find(kind)
             if found is not None:
-                pytest.fail(found.text or found.get("message", kind), pytrace=False)
+                pytest.fail(found.text or found.get("message") or kind, pytrace=False)
         skipped = self.case.find("skipped")
         if skipped is not None:
             pytest.skip(skipped.get("message", ""))

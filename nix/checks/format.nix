@@ -9,10 +9,11 @@ pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
     ${testEnvironment}/bin/black --check --diff nix tests
     ${testEnvironment}/bin/black --check --diff --config app-example/pyproject.toml app-example
     ${testEnvironment}/bin/flake8 --config nix/checks/flake8.ini nix tests app-example
-    for folder in nix/application_server nix/mirror/command nix/mirror/builders nix/mirror/poetry2nix nix tests/image; do
-      MYPYPATH=$folder ${testEnvironment}/bin/mypy --config-file nix/checks/mypy.ini \
-        --cache-dir "$TMPDIR/mypy" "$folder"/*.py
+    for folder in nix nix/application_server nix/mirror/command nix/mirror/builders nix/mirror/poetry2nix \
+        tests tests/application_server tests/image tests/machine tests/mirror; do
+      MYPYPATH=$folder:nix:nix/mirror/command:nix/mirror/builders:nix/mirror/poetry2nix:tests/mirror/support \
+        ${testEnvironment}/bin/mypy --config-file nix/checks/mypy.ini --cache-dir "$TMPDIR/mypy" "$folder"/*.py
     done
-    shellcheck mirror .ci/run nix/mirror/debian_tree.sh
+    shellcheck mirror .ci/run .ci/docker nix/mirror/debian_tree.sh nix/mirror/guest/*.sh
   } 2>&1 | tee "$out"
 ''

@@ -1,12 +1,13 @@
+# shellcheck shell=sh
 # Unpacks $debs, merges them into $out, leaves out $exclude, patches executables.
 # Run by busybox's shell; see debian_tree.nix.
-
+# shellcheck disable=SC2154,SC2086
 mkdir root "$out"
 for deb in $debs; do
     dpkg-deb -x "$deb" root
 done
 
-cd root
+cd root || exit 1
 for folder in bin sbin lib lib32 lib64 libx32; do
     if [ -d "$folder" ] && [ ! -L "$folder" ]; then
         mkdir -p "usr/$folder"
@@ -20,7 +21,7 @@ for folder in etc var; do
         cp -a "$folder" "$out/"
     fi
 done
-cd "$out"
+cd "$out" || exit 1
 rm -rf var/cache var/lib/dpkg
 
 set -f

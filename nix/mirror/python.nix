@@ -6,11 +6,15 @@ let
   pythonVersion = "${builtins.elemAt parts 0}.${builtins.elemAt parts 1}";
   executable = "python${pythonVersion}";
 
+  libraries = "lib/x86_64-linux-gnu";
+
   passthru = {
     pname = "python3";
     inherit version pythonVersion executable;
     sitePackages = "lib/${executable}/site-packages";
     implementation = "cpython";
+    # for executables that wheels bring along
+    loader = "${glibc}/${libraries}/ld-linux-x86-64.so.2";
   };
 
   tree = mirror.debianTree {
@@ -29,9 +33,11 @@ let
       for name in python3 python; do
         ln -s ${executable} bin/$name
       done
-      export PYTHONHASHSEED=0
-      bin/${executable} -I -B ${./builders}/compile_byte_code.py --jobs "$NIX_BUILD_CORES" lib/${executable}
+      bin/${executable} -I -B ${mirror.byteCodeCompiler} --jobs "$NIX_BUILD_CORES" lib/${executable}
     '';
   };
 in
-tree // { interpreter = "${tree}/bin/${executable}"; }
+tree // {
+  interpreter = "${tree}/bin/${executable}";
+  libraryPath = "${tree}/${libraries}:${glibc}/${libraries}";
+}

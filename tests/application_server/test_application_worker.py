@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import importlib.util
 import os
@@ -119,6 +120,11 @@ def children(server: Server) -> list[int]:
     return [int(word) for word in text.split()]
 
 
+def contains(server: Server, text: str) -> bool:
+    """Whether the answer to any request contains a text."""
+    return text in server.body("/any/path")
+
+
 def test_reload_changes_the_response_again_and_again(
     project: Path, start: Start
 ) -> None:
@@ -167,7 +173,8 @@ def test_reload_survives_an_application_that_fails(project: Path, start: Start) 
     for path, text, message in failures:
         value.write_text(good)
         path.write_text(text)
-        taken = seconds_until(lambda text=message: text in server.body("/any/path"))
+        told = functools.partial(contains, server, message)
+        taken = seconds_until(told)
         assert taken < RELOAD_LIMIT
         connection = server.connect()
         connection.request("GET", "/")

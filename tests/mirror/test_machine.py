@@ -25,7 +25,12 @@ def test_mirrors_in_order(program: Program) -> None:
     ) == (
         *("http://own/", "http://a/debian/", "http://b/debian/", "file:/srv/debian/"),
     )
-    assert json.loads(log.read_text()) == ["indextargets", "--format", "$(REPO_URI)"]
+    assert json.loads(log.read_text()) == [
+        "indextargets",
+        "--no-release-info",
+        "--format",
+        "$(REPO_URI)",
+    ]
 
 
 def test_without_apt_the_variable_counts(programs: Path) -> None:

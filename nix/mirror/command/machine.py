@@ -52,12 +52,13 @@ def debian_mirrors(base: Mapping[str, str]) -> tuple[str, ...]:
     base: the environment; its MIRROR_DEBIAN, roots separated by spaces, stands before
     those that apt is configured with. apt itself reads its sources, in both file
     formats (apt-get(8), indextargets); sources on discs and the like are left out.
+    Without release information it also tells those that no `apt-get update` has read yet.
     Raises MirrorError where there are none.
     """
     roots = base.get("MIRROR_DEBIAN", "").split()
     if shutil.which("apt-get"):
         done = subprocess.run(
-            ["apt-get", "indextargets", "--format", "$(REPO_URI)"],
+            ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash disable=SC1091
 # First process of the guest: loads modules, lays out a root in memory with the host's store paths
 # under it, and hands over to stage2.
 busybox=/bin/busybox

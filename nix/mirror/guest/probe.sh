@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash disable=SC1091
 # The whole of a guest that proves that guests run.
 /bin/busybox mkdir /dev
 /bin/busybox mount -t devtmpfs devtmpfs /dev

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2016
 # Runs the derivation's own builder in a virtual machine; see ../vm_tools.nix. Sourced by nothing:
 # the builder of the derivation, with its attributes as the environment.
 export > saved-env

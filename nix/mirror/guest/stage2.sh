@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash disable=SC1091
 # Second process of the guest: the rest of a small Linux, then the derivation's own builder, with
 # the environment that the host saved; sends $out and the exit status back, and powers off.
 /bin/busybox --install -s /bin

@@ -43,7 +43,9 @@ let
       };
       passthru = { pname = package.name; inherit (package) version; };
     }) ''
-    ${python.interpreter} ${./install_wheel.py} --name ${lib.escapeShellArg package.file} "$wheel" "$out"
+    ${python.interpreter} ${./install_wheel.py} --name ${lib.escapeShellArg package.file} \
+      --patchelf ${mirror.bootstrap.patchelf}/bin/patchelf --loader ${python.loader} --rpath ${python.libraryPath} \
+      "$wheel" "$out"
     if [ -d "$out/${python.sitePackages}" ]; then
       ${python.interpreter} -I -B ${mirror.byteCodeCompiler} --jobs 1 "$out/${python.sitePackages}"
     fi
