@@ -6,13 +6,15 @@ let
 
   testEnvironment = environment { projectDir = ./.; python = pkgs.python39; };
 
-  # The files of the repository that checks look at, whatever else lies beside them.
-  source = builtins.path {
-    name = "source";
-    path = ../..;
-    filter = path: type:
-      !(builtins.elem (baseNameOf path) [ "__pycache__" ".git" ".hypothesis" ".mypy_cache" ".pytest_cache" ]);
+  isLitter = name: builtins.elem name [ "__pycache__" ".git" ".hypothesis" ".mypy_cache" ".pytest_cache" ];
+  folder = name: path: builtins.path {
+    inherit name path;
+    filter = entry: type: !(isLitter (baseNameOf entry));
   };
+
+  # The whole repository, and the tests alone: an edit elsewhere repeats no run of the images' tests.
+  source = folder "source" ../..;
+  tests = folder "tests" ../../tests;
 
   # Paths of the image archives, as the tests below tests/image expect them.
   imageVariables = {
@@ -26,13 +28,13 @@ in
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
-    contents = import ./contents.nix { inherit pkgs testEnvironment source imageVariables; };
+    contents = import ./contents.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
-      inherit pkgs testEnvironment source;
+      inherit pkgs testEnvironment tests;
       imageVariables = { inherit (imageVariables) APP_EXAMPLE_IMAGE; };
     };
     app-example = applicationChecks.tests;
   };
 
-  docker-tests = import ./docker_tests.nix { inherit pkgs lib testEnvironment source imageVariables; };
+  docker-tests = import ./docker_tests.nix { inherit pkgs lib testEnvironment tests imageVariables; };
 }

@@ -1,11 +1,11 @@
 # A program: the tests of the images and of ./mirror, on the machine that it runs on and with its
 # Docker. Started in the repository's folder.
-{ pkgs, lib, testEnvironment, source, imageVariables }:
+{ pkgs, lib, testEnvironment, tests, imageVariables }:
 
 pkgs.writeShellScriptBin "docker-tests" ''
   ${lib.concatStringsSep "\n" (lib.mapAttrsToList (name: value: "export ${name}=${value}") imageVariables)}
   export PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
-  export PYTHONPATH=${source}/tests
-  exec ${testEnvironment}/bin/python -m pytest -p no:cacheprovider -p junit_reports -c ${source}/tests/pytest.ini \
-    --rootdir ${source}/tests ${source}/tests/image ${source}/tests/machine "$@"
+  export PYTHONPATH=${tests}
+  exec ${testEnvironment}/bin/python -m pytest -p no:cacheprovider -p junit_reports -c ${tests}/pytest.ini \
+    --rootdir ${tests} ${tests}/image ${tests}/machine "$@"
 ''

@@ -1,7 +1,7 @@
 # The core suite in a virtual machine: a Docker daemon of its own, the images loaded and run as a
 # user would, pytest over HTTP and Docker. The output holds junit.xml and the log. Only the example's
 # image is loaded: without KVM the platform image would take a minute, and runs elsewhere.
-{ pkgs, testEnvironment, source, imageVariables }:
+{ pkgs, testEnvironment, tests, imageVariables }:
 
 pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
   (imageVariables // {
@@ -29,7 +29,7 @@ pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
   done
   echo "Docker $(docker version --format '{{.Server.Version}}') is up"
 
-  cd ${source}
-  ${testEnvironment}/bin/python -u -m pytest -p no:cacheprovider --color no -v --durations 10 \
-    --junitxml "$out/junit.xml" -m "core and not platform" tests/image 2>&1 | tee "$out/log"
+  cd ${tests}
+  ${testEnvironment}/bin/python -u -m pytest -p no:cacheprovider --color no -v -x --durations 5 \
+    --junitxml "$out/junit.xml" -m "core and not platform" image 2>&1 | tee "$out/log"
 '')

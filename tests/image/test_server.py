@@ -5,9 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .conftest import StartContainer, docker, poll, write_application
+from .conftest import Container, StartContainer, docker, poll, write_application
 
 RELOAD_SECONDS = 2.0
+
+
+def start_platform(
+    start: StartContainer, folder: Path, **environment: str
+) -> Container:
+    """A container of the platform image; the mounted application answers "zero"."""
+    write_application(folder, "zero")
+    mount = ("--volume", f"{folder}:/application_root/app")
+    container: Container = start("platform", environment=environment, options=mount)
+    return container
 
 
 def test_example_answers(start: StartContainer) -> None:
@@ -22,12 +32,8 @@ def test_example_answers(start: StartContainer) -> None:
 def test_platform_serves_a_mounted_application(
     start: StartContainer, platform_application: Path
 ) -> None:
-    write_application(platform_application, "one")
-    container = start(
-        "platform",
-        options=("--volume", f"{platform_application}:/application_root/app"),
-    )
-    assert container.answer() == "one"
+    container = start_platform(start, platform_application)
+    assert container.answer() == "zero"
 
 
 def test_arguments_are_gunicorn_s(start: StartContainer) -> None:
@@ -38,12 +44,7 @@ def test_arguments_are_gunicorn_s(start: StartContainer) -> None:
 def test_reload_changes_the_answer_again_and_again(
     start: StartContainer, platform_application: Path
 ) -> None:
-    write_application(platform_application, "zero")
-    container = start(
-        "platform",
-        environment={"RELOAD": "True"},
-        options=("--volume", f"{platform_application}:/application_root/app"),
-    )
+    container = start_platform(start, platform_application, RELOAD="True")
     for text in ("one", "two", "three"):
         write_application(platform_application, text)
         written = time.monotonic()
@@ -54,12 +55,7 @@ def test_reload_changes_the_answer_again_and_again(
 def test_reload_survives_a_syntax_error(
     start: StartContainer, platform_application: Path
 ) -> None:
-    write_application(platform_application, "zero")
-    container = start(
-        "platform",
-        environment={"RELOAD": "True"},
-        options=("--volume", f"{platform_application}:/application_root/app"),
-    )
+    container = start_platform(start, platform_application, RELOAD="True")
     (platform_application / "main.py").write_text("def app(:\n")
     poll(lambda: "SyntaxError" in (container.answer() or ""), "the traceback")
     assert container.get().status_code == 500
@@ -70,12 +66,7 @@ def test_reload_survives_a_syntax_error(
 def test_without_reload_nothing_reloads(
     start: StartContainer, platform_application: Path
 ) -> None:
-    write_application(platform_application, "zero")
-    container = start(
-        "platform",
-        environment={"RELOAD": "False"},
-        options=("--volume", f"{platform_application}:/application_root/app"),
-    )
+    container = start_platform(start, platform_application, RELOAD="False")
     write_application(platform_application, "one")
     end = time.monotonic() + RELOAD_SECONDS
     while time.monotonic() < end:
