@@ -28,7 +28,7 @@ in
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
-    contents = import ./contents.nix { inherit pkgs testEnvironment tests imageVariables; };
+    closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment tests;
       imageVariables = { inherit (imageVariables) APP_EXAMPLE_IMAGE; };

@@ -10,7 +10,7 @@ pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
     nativeBuildInputs = [ pkgs.docker ];
   }) ''
   set -o pipefail
-  export PATH=$PATH:${pkgs.busybox}/bin HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
+  export PATH=$PATH:${pkgs.busybox}/bin HOME=/tmp COLUMNS=160 PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
   mkdir -p "$out"
 
   if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
@@ -30,6 +30,6 @@ pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
   echo "Docker $(docker version --format '{{.Server.Version}}') is up"
 
   cd ${tests}
-  ${testEnvironment}/bin/python -u -m pytest -p no:cacheprovider --color no -v -x --durations 5 \
+  ${testEnvironment}/bin/python -u -m pytest -p no:cacheprovider --color no -vv -x --durations 5 \
     --junitxml "$out/junit.xml" -m "core and not platform" image 2>&1 | tee "$out/log"
 '')

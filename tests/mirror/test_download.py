@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -473,3 +474,20 @@ def test_whatever_a_server_breaks_off_the_file_is_right_or_refused(
                 assert fetcher.fetch(file).read_bytes() == content
             except MirrorError:
                 assert not target.exists()
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    made_importable = []
+    monkeypatch.setattr(machine, "import_pip", lambda: made_importable.append(1))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    file = LockedFile(kind="debian", name="a", sha256="0" * 64, location="a", size=10)
+    with download.progress_bar([file]) as (progress, one_more):
+        progress(10)
+        one_more()
+    assert made_importable
+    assert "1/1 files" in terminal.getvalue()

@@ -323,6 +323,7 @@ def progress_bar(
     what = f"fetching {len(files)} file{'s' if len(files) != 1 else ''}{size}"
     rich: Any = None
     if sys.stderr.isatty():
+        machine.import_pip()
         with contextlib.suppress(ImportError):
             from pip._vendor import rich
             from pip._vendor.rich import console, progress  # noqa: F401

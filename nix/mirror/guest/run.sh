@@ -74,6 +74,7 @@ esac
 mkdir result
 if ! tar -xf result.tar -C result 2>/dev/null || ! [ -s result/tmp/in-vm-exit ]; then
     last_lines
+    grep -m 1 'Kernel panic' console || true
     say "the machine went down without a result"
     exit 1
 fi

@@ -1,7 +1,7 @@
-# What is in the images' archives and what is not.
+# What is in the images' archives and what is not; a failure names the chain of references.
 { pkgs, testEnvironment, tests, imageVariables }:
 
-pkgs.runCommand "contents" imageVariables ''
+pkgs.runCommand "closure" imageVariables ''
   set -o pipefail
   mkdir "$out"
   export PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
