@@ -18,7 +18,7 @@ pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
   fi
   dockerd --storage-driver=overlay2 > /tmp/dockerd.log 2>&1 &
   daemon=$!
-  deadline=$(($(date +%s) + 120))
+  deadline=$(($(date +%s) + 60))
   until docker version > /dev/null 2>&1; do
     if ! kill -0 "$daemon" 2> /dev/null || [ "$(date +%s)" -ge "$deadline" ]; then
       echo "the Docker daemon did not come up; its last lines:"
