@@ -13,7 +13,7 @@ emulator() {
     local seconds=$1
     shift
     timeout -s KILL "$seconds" "$qemu/bin/qemu-system-x86_64" -L "$qemu/firmware" -nodefaults -no-user-config \
-        -display none -no-reboot -machine q35 -append "console=ttyS0 panic=-1 quiet" -serial stdio "$@" </dev/null
+        -display none -no-reboot -machine q35 -append "console=ttyS0 panic=-1 softlockup_panic=1 quiet" -serial stdio "$@" </dev/null
 }
 
 # /dev/kvm can be there, open, and still never run a guest.
@@ -46,12 +46,23 @@ else
     accelerator=(-accel "tcg,thread=multi" -cpu "qemu64,+rdrand")
 fi
 
-status=0
-# shellcheck disable=SC2086
-emulator "$vmDeadline" "${accelerator[@]}" -smp 2 -m "$memSize" -kernel "$guest/vmlinuz" -initrd initrd \
-    -drive if=none,id=store,format=raw,readonly=on,file=store.squashfs -device virtio-blk-pci,drive=store,serial=store \
-    -device virtio-serial-pci -chardev file,id=result,path=result.tar -device virtserialport,chardev=result,name=result \
-    ${QEMU_OPTS:-} 2>&1 | tr -d '\r' | tee console || status=${PIPESTATUS[0]}
+boot() {
+    rm -f result.tar
+    status=0
+    # shellcheck disable=SC2086
+    emulator "$vmDeadline" "${accelerator[@]}" -smp 2 -m "$memSize" -kernel "$guest/vmlinuz" -initrd initrd \
+        -drive if=none,id=store,format=raw,readonly=on,file=store.squashfs -device virtio-blk-pci,drive=store,serial=store \
+        -device virtio-serial-pci -chardev file,id=result,path=result.tar -device virtserialport,chardev=result,name=result \
+        ${QEMU_OPTS:-} 2>&1 | tr -d '\r' | tee console || status=${PIPESTATUS[0]}
+}
+
+# Emulated processors now and then lock each other up for good; that is the emulator's fault and
+# no answer of the guest, so the machine is booted once more.
+boot
+if [ ! -s result.tar ] && grep -q 'soft lockup' console; then
+    say "the emulator's processors locked up: booting the machine once more"
+    boot
+fi
 
 last_lines() {
     say "the console's last lines:"
