@@ -17,11 +17,18 @@
         import ./nix { inherit pkgs; poetry2nix = import poetry2nix { inherit pkgs; }; });
     in
     {
-      # A project -> its image, environments and checks; see README.md, "Your own project".
+      # A project -> its images, environments, checks, shell and program; see README.md, "Your own project".
       lib.mkApplication = { system ? "x86_64-linux", ... }@arguments:
         project.${system}.mkApplication (removeAttrs arguments [ "system" ]);
 
       packages = forSystems (system: project.${system}.packages);
       checks = forSystems (system: project.${system}.checks);
+      apps = forSystems (system: project.${system}.apps);
+      devShells = forSystems (system: project.${system}.devShells);
+
+      templates.default = {
+        path = ./nix/template;
+        description = "An ASGI application, its images, checks and development shell";
+      };
     };
 }

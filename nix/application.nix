@@ -1,62 +1,188 @@
-# A project in the layout of app-example/ -> its image and environments.
-{ pkgs, environment, buildImage }:
-
-# projectDir  a folder with pyproject.toml, poetry.lock and app/
-# files       further files of the image: absolute path in the container -> store path or path
-{ projectDir, files ? { } }:
+# A project in the layout of app-example/ -> its images, environments, checks, shell and program.
+{ pkgs, environment, applicationServer, buildImage, poetry }:
 
 let
   inherit (pkgs) lib;
-  python = pkgs.python39;
+  options = import ./application_options.nix { inherit pkgs; };
+  source = import ./source.nix { inherit lib; };
+in
+arguments:
 
-  project = (lib.importTOML (projectDir + "/pyproject.toml")).tool.poetry;
+let
+  option = options.read arguments;
+  inherit (option) projectDir;
 
-  production = environment { inherit projectDir python; };
-  development = environment { inherit projectDir python; groups = [ "main" "dev" ]; };
+  pyproject = lib.importTOML (options.existing projectDir "pyproject.toml" "projectDir is not a project of Poetry's, or poetry init");
+  project = pyproject.tool.poetry or (options.fail "pyproject.toml has no table tool.poetry: poetry init");
+  lock = options.existing projectDir "poetry.lock" "poetry lock";
 
-  # Files that Python, editors and tests leave beside the sources.
-  isLitter = name:
-    builtins.elem name [ "__pycache__" ".pytest_cache" ".mypy_cache" ".ruff_cache" ".coverage" ".git" ".DS_Store" ]
-    || lib.hasSuffix ".pyc" name
-    || lib.hasSuffix "~" name;
+  python = pkgs.${option.python} or (options.fail "the package source has no ${option.python}");
 
-  source = builtins.path {
-    name = "app";
-    path = projectDir + "/app";
-    filter = path: type: !(isLitter (baseNameOf path));
+  environmentOf = groups: environment {
+    inherit projectDir python groups;
+    inherit (option) extras;
   };
+  production = environmentOf option.groups;
+  development = environmentOf (option.groups ++ option.developmentGroups);
+
+  # Names of what pyproject.toml asks for in development.
+  developmentDependencies = builtins.attrNames (project.dependencies or { }) ++ builtins.concatMap
+    (group: builtins.attrNames (project.group.${group}.dependencies or { }))
+    option.developmentGroups;
+  has = name: builtins.elem name developmentDependencies;
+  demand = name: value:
+    if has name then value
+    else options.fail "${project.name} has no ${name} among its development dependencies: poetry add --group dev ${name}";
+
+  # The package that is served: "app" of "app.main:app".
+  package = builtins.head (builtins.match "([^.:]+).*" option.applicationModule);
+  sources =
+    if option.sources != null then option.sources
+    else if builtins.pathExists (projectDir + "/${package}.py") then [ "${package}.py" ]
+    else [ package ];
+
+  # Store paths of files and folders of the project, by their place below projectDir.
+  collect = names: lib.genAttrs names (name: source {
+    name = baseNameOf name;
+    path = options.existing projectDir name "put it there, or say in the options applicationModule, sources and testSources what the project has";
+  });
+
+  # One store path with all of them, as they lie in /application_root.
+  tree = name: files: pkgs.runCommand name { } ''
+    mkdir "$out"
+    ${lib.concatStringsSep "\n" (lib.mapAttrsToList
+      (target: file: ''
+        mkdir -p "$out/$(dirname ${lib.escapeShellArg target})"
+        cp -r ${file} "$out"/${lib.escapeShellArg target}
+      '')
+      files)}
+    chmod -R u+w "$out"
+  '';
+  productionSource = tree "application" (collect sources);
+  developmentSource = tree "application-with-tests"
+    (collect (lib.unique (sources ++ option.testSources ++ [ "pyproject.toml" ])));
+
   copyFile = target: file: ''
     mkdir -p ."$(dirname ${lib.escapeShellArg target})"
     cp -r ${file} .${lib.escapeShellArg target}
     chmod -R u+w .${lib.escapeShellArg target}
   '';
 
-  tests = import ./application_tests.nix {
-    inherit pkgs projectDir;
+  imageName = if option.imageName != null then option.imageName else lib.toLower project.name;
+  # A local version label (PEP 440) is separated by "+", which no tag has.
+  imageTag = if option.imageTag != null then option.imageTag else builtins.replaceStrings [ "+" ] [ "-" ] project.version;
+
+  image = { suffix ? "", environment, source, environmentVariables ? { }, ... }@image: buildImage ({
+    name = "${imageName}${suffix}";
+    lowerName = if environment == production then imageName else "${imageName}-development";
+    tag = imageTag;
+    inherit python;
+    user = { id = 1001; group = 0; name = "application"; } // option.user;
+    path = map (package: "${package}/bin") (option.packages pkgs);
+    environmentVariables = environmentVariables
+      // lib.optionalAttrs (arguments ? applicationModule) { APP_MODULE = option.applicationModule; }
+      // option.environmentVariables;
+    rootCommands = ''
+      for program in gunicorn python; do
+        if [ ! -x ${environment}/bin/$program ]; then
+          echo "mkApplication: the locked packages of ${project.name} have no $program: poetry add $program uvicorn" >&2
+          exit 1
+        fi
+      done
+      ln -s ${environment} application_root/.venv
+    '';
+    topCommands = ''
+      cp -r ${source}/. application_root
+      chmod -R u+w application_root
+      ${lib.concatStringsSep "\n" (lib.mapAttrsToList copyFile option.files)}
+    '';
+    labels =
+      lib.optionalAttrs (project.description or "" != "") { "org.opencontainers.image.description" = project.description; }
+      // lib.optionalAttrs (project ? license) { "org.opencontainers.image.licenses" = project.license; }
+      // option.labels;
+  } // removeAttrs image [ "suffix" "environment" "source" "environmentVariables" ]);
+
+  developmentImage = suffix: more: image ({
+    inherit suffix;
     environment = development;
-    filter = path: type: !(isLitter (baseNameOf path));
+    source = developmentSource;
+    entrypoints = true;
+  } // more);
+
+  images = {
+    production = image { environment = production; source = productionSource; };
+
+    development = developmentImage "-development" {
+      environmentVariables = { RELOAD = "True"; LOG_LEVEL = "debug"; };
+    };
+
+    test = demand "pytest" (developmentImage "-test" {
+      entrypoint = [ "/entrypoints/pytest_entrypoint.sh" ];
+      command = lib.optionals (has "pytest-cov") [
+        "--cov=${package}"
+        "--cov-report=xml:/test_coverage_reports/unit_tests_coverage.xml"
+      ];
+    });
+
+    black = demand "black" (developmentImage "-black" {
+      entrypoint = [ "/entrypoints/black_entrypoint.sh" ];
+      command = [ "--check" ] ++ sources ++ option.testSources;
+    });
   };
+
+  serve = import ./serve.nix {
+    inherit pkgs;
+    applicationServer = applicationServer { inherit python; };
+    inherit (option) applicationModule environmentVariables;
+  };
+  app = serve { name = "serve"; environment = production; folder = "${productionSource}"; };
+
+  checks =
+    lib.optionalAttrs (has "pytest")
+      {
+        tests = import ./application_tests.nix {
+          inherit pkgs package;
+          coverage = has "pytest-cov";
+          environment = development;
+          source = developmentSource;
+        };
+      }
+    // lib.optionalAttrs (has "black") {
+      format = pkgs.runCommand "format" { } ''
+        set -o pipefail
+        cd ${developmentSource}
+        HOME=$TMPDIR ${development}/bin/python -m black --check --diff ${lib.escapeShellArgs (sources ++ option.testSources)} 2>&1 | tee "$out"
+      '';
+    };
+
+  devShell = pkgs.mkShell {
+    name = project.name;
+    packages = [
+      development
+      poetry
+      (serve { name = "serve"; environment = development; folder = "."; variables = { RELOAD = "True"; LOG_LEVEL = "debug"; }; })
+    ] ++ option.packages pkgs;
+  };
+
+  program = app: { type = "app"; program = "${app}/bin/serve"; };
 in
-{
-  inherit project source;
-  checks = { inherit tests; };
+if project ? dev-dependencies
+then options.fail "${project.name} has the table tool.poetry.dev-dependencies, which poetry2nix takes for production: rename it to tool.poetry.group.dev.dependencies, then poetry lock --no-update"
+else builtins.seq lock {
+  inherit project images checks devShell app;
+  image = images.production;
   environment = production;
   developmentEnvironment = development;
+  source = productionSource;
 
-  image = buildImage {
-    inherit (project) name;
-    tag = project.version;
-    inherit python;
-    rootCommands = "ln -s ${production} application_root/.venv";
-    topCommands = ''
-      cp -r ${source} application_root/app
-      chmod -R u+w application_root/app
-      ${lib.concatStringsSep "\n" (lib.mapAttrsToList copyFile files)}
-    '';
-    labels = {
-      "org.opencontainers.image.description" = project.description;
-    } // lib.optionalAttrs (project ? license) {
-      "org.opencontainers.image.licenses" = project.license;
-    };
-  };
+  # All of it as a flake's outputs.
+  outputs.packages.${pkgs.system} = {
+    default = images.production;
+    image = images.production;
+    image-development = images.development;
+  } // lib.optionalAttrs (has "pytest") { image-test = images.test; }
+  // lib.optionalAttrs (has "black") { image-black = images.black; };
+  outputs.checks.${pkgs.system} = checks;
+  outputs.devShells.${pkgs.system}.default = devShell;
+  outputs.apps.${pkgs.system} = { default = program app; poetry = { type = "app"; program = "${poetry}/bin/poetry"; }; };
 }

@@ -10,11 +10,14 @@ let
   applicationServer = import ./application_server.nix { inherit pkgs; };
   buildImage = import ./image.nix { inherit pkgs applicationServer; };
 
-  # A project -> its image, environments and checks.
-  mkApplication = import ./application.nix { inherit pkgs environment buildImage; };
+  poetryEnvironment = environment { projectDir = ./poetry; python = pkgs.python39; };
+  poetry = import ./poetry.nix { inherit pkgs poetryEnvironment; };
+
+  # A project -> its images, environments, checks, shell and program.
+  mkApplication = import ./application.nix { inherit pkgs environment applicationServer buildImage poetry; };
 
   # The platform image: Python, Gunicorn, Uvicorn, Poetry, no application.
-  image = import ./platform.nix { inherit pkgs environment virtualEnvironment buildImage; };
+  image = import ./platform.nix { inherit pkgs environment virtualEnvironment buildImage poetryEnvironment; };
 
   example = mkApplication { projectDir = ../app-example; };
   edited = mkApplication {
@@ -22,19 +25,30 @@ let
     files."/application_root/app/edited.txt" = pkgs.writeText "edited.txt" "an edit\n";
   };
 
+  exampleImages = {
+    app-example = example.images.production;
+    app-example-development = example.images.development;
+    app-example-test = example.images.test;
+    app-example-black = example.images.black;
+  };
+
   proof = import ./checks {
-    inherit pkgs poetry2nix environment;
-    images = { inherit image; app-example = example.image; app-example-edited = edited.image; };
+    inherit pkgs poetry2nix environment mkApplication;
+    images = { inherit image; app-example-edited = edited.image; } // exampleImages;
     applicationChecks = example.checks;
   };
 in
 {
   inherit mkApplication;
   inherit (proof) checks;
-  packages = {
-    inherit image;
-    app-example = example.image;
+  packages = exampleImages // {
+    inherit image poetry;
     inherit (proof) docker-tests;
     default = image;
+  };
+  apps.app-example = example.outputs.apps.${pkgs.system}.default;
+  devShells = rec {
+    app-example = example.devShell;
+    default = app-example;
   };
 }

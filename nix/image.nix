@@ -10,6 +10,8 @@ let
 in
 { name
 , tag
+  # images of the same lower name have equal layers below the application's; they are made once
+, lowerName ? name
 , python
   # shell commands, run in the root of the image: what the lower layers hold beside the contract's
 , rootCommands ? ""
@@ -21,6 +23,10 @@ in
   # folders that come before the image's own on PATH
 , path ? [ ]
 , entrypoint ? [ "gunicorn" "-c" "/application_server/gunicorn_configuration.py" ]
+  # the arguments of the entrypoint where `docker run` gives none
+, command ? [ ]
+  # whether there are /entrypoints, for pytest and black, and a folder for their reports
+, entrypoints ? false
 , user ? { id = 1001; group = 0; name = "application"; }
 }:
 
@@ -69,12 +75,20 @@ let
     LOCPATH = "${pkgs.glibc}/lib/locale";
   } // environmentVariables;
 
+  # Where the server listens by default: of "[::]:8080,unix:/x" 8080.
+  port =
+    let found = builtins.match "[^,]*:([0-9]+)(,.*)?" defaults.BIND; in
+    if environmentVariables ? BIND
+    then lib.optional (found != null) (builtins.head found)
+    else [ (environmentVariables.PORT or "80") ];
+
   config = {
     Entrypoint = entrypoint;
+    Cmd = command;
     Env = lib.mapAttrsToList (variable: value: "${variable}=${value}") defaults;
     WorkingDir = root;
     User = owner;
-    ExposedPorts."80/tcp" = { };
+    ExposedPorts = lib.genAttrs (map (number: "${number}/tcp") port) (number: { });
     Labels = {
       "org.opencontainers.image.title" = name;
       "org.opencontainers.image.version" = tag;
@@ -88,9 +102,15 @@ let
     chmod -R g=u .${root}
   '';
 
-  below = pkgs.dockerTools.buildLayeredImage {
-    name = if topCommands == null then name else "${name}-without-application";
-    inherit tag config;
+  below = pkgs.dockerTools.buildLayeredImage ((
+    if topCommands == null then { inherit name tag config; }
+    else {
+      name = "${lowerName}-without-application";
+      tag = "lower";
+      # The store paths that the environment names have to lie below, for above there are none.
+      config.Env = map (variable: "${variable}=${defaults.${variable}}") [ "LOCPATH" "PATH" ];
+    }
+  ) // {
     contents = [ accounts ];
     # Docker takes time for each layer: few, in which what is large stands alone.
     maxLayers = 9;
@@ -103,6 +123,11 @@ let
       ln -s ca-bundle.crt etc/ssl/certs/ca-certificates.crt
       ln -s ${pkgs.tzdata}/share/zoneinfo usr/share/zoneinfo
       ln -s ${applicationServer { inherit python; }} application_server
+      ${lib.optionalString entrypoints ''
+        cp -r ${./entrypoints} entrypoints
+        chmod -R u+w entrypoints
+        mkdir test_coverage_reports
+      ''}
       ${rootCommands}
     '';
     fakeRootCommands = ''
@@ -110,9 +135,13 @@ let
       chmod 700 root
       chown -R ${owner} home/${user.name}
       chmod -R g=u home/${user.name}
+      ${lib.optionalString entrypoints ''
+        chown ${owner} test_coverage_reports
+        chmod g=u test_coverage_reports
+      ''}
       ${ownership}
     '';
-  };
+  });
 in
 if topCommands == null
 then below

@@ -7,9 +7,11 @@
     "cacert"
     "docker"
     "glibc"
+    "mkShell"
     "python39"
     "runCommand"
     "shellcheck"
+    "system"
     "tzdata"
     "writeShellScriptBin"
     "writeText"
@@ -24,13 +26,21 @@
 
   # of `pkgs.lib`
   lib = [
+    "concatMapStringsSep"
     "concatStringsSep"
     "escapeShellArg"
+    "escapeShellArgs"
+    "genAttrs"
+    "hasPrefix"
     "hasSuffix"
     "importTOML"
     "makeBinPath"
     "mapAttrsToList"
+    "optional"
     "optionalAttrs"
     "optionalString"
+    "optionals"
+    "toLower"
+    "unique"
   ];
 }

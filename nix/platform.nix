@@ -1,5 +1,5 @@
 # The platform image: a server and a virtual environment for any ASGI application, with Poetry.
-{ pkgs, environment, virtualEnvironment, buildImage }:
+{ pkgs, environment, virtualEnvironment, buildImage, poetryEnvironment }:
 
 let
   inherit (pkgs) lib;
@@ -11,13 +11,13 @@ let
     inherit python location;
     environment = environment { projectDir = ./platform; inherit python; };
   };
-  poetry = environment { projectDir = ./poetry; inherit python; };
 in
 buildImage {
   inherit (project) name;
   tag = "python${python.version}";
   inherit python;
   path = [ "/opt/poetry/bin" ];
+  entrypoints = true;
   environmentVariables = {
     POETRY_HOME = "/opt/poetry";
     POETRY_VIRTUALENVS_IN_PROJECT = "true";
@@ -27,7 +27,7 @@ buildImage {
     cp -r ${server} .${location}
     chmod -R u+w .${location}
     mkdir -p opt/poetry/bin
-    ln -s ${poetry} opt/poetry/venv
+    ln -s ${poetryEnvironment} opt/poetry/venv
     ln -s ../venv/bin/poetry opt/poetry/bin/poetry
   '';
 }

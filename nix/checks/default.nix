@@ -1,5 +1,5 @@
 # All checks by name; each is one file.
-{ pkgs, poetry2nix, environment, images, applicationChecks }:
+{ pkgs, poetry2nix, environment, mkApplication, images, applicationChecks }:
 
 let
   inherit (pkgs) lib;

@@ -29,7 +29,7 @@ let
     };
 
     inherit (import ./trivial_builders.nix { inherit lib system; inherit (final.mirror) tools; })
-      runCommand writeText writeTextFile writeTextDir writeShellScriptBin symlinkJoin buildEnv mkShell;
+      runCommand writeText writeTextFile writeTextDir writeShellScriptBin symlinkJoin buildEnv mkShell bashInteractive;
 
     inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
       glibc busybox cacert tzdata shellcheck python39;

@@ -76,14 +76,20 @@ rec {
       ${postBuild}
     '';
 
-  # A shell with `packages` on PATH, for `nix develop`.
+  # A shell with `packages` on PATH, for `nix develop`, which sources the `setup` of its `stdenv`.
   mkShell = { name ? "shell", packages ? [ ], shellHook ? "", ... }@arguments:
-    derivation ((removeAttrs arguments [ "packages" "passthru" ]) // {
+    derivation ((removeAttrs arguments [ "packages" "passthru" "meta" ]) // {
       inherit name system shellHook;
       builder = "${tools}/bin/bash";
       args = [ "-c" "export > $out" ];
       PATH = lib.makeBinPath (packages ++ [ tools ]);
-      stdenv = tools;
+      stdenv = writeTextDir "setup" "";
       outputs = [ "out" ];
     });
+
+  # The shell that `nix develop` starts.
+  bashInteractive = runCommand "bash-interactive" { } ''
+    mkdir -p "$out/bin"
+    ln -s ${tools}/bin/bash "$out/bin/bash"
+  '';
 }

@@ -42,6 +42,9 @@ NIX_CONFIG is added to this command's settings and wins over them. Downloads und
 lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continued.
 """
 
+# Subcommands that start programs, Poetry among them.
+RUNNING = {"develop", "run", "shell"}
+
 
 def install_missing() -> None:
     """Install Nix and git where this machine has none."""
@@ -64,6 +67,10 @@ def run_nix(words: Sequence[str]) -> None:
         nix.replace(words)
     needs = needed_files.Needs(nix, command)
     needs.fetch()
+    if command.subcommand[0] in RUNNING:
+        import poetry_settings
+
+        nix.environment.update(poetry_settings.environment(nix.environment))
     nix.replace(needs.words())
 
 

@@ -21,6 +21,10 @@ SYSTEM = "x86_64-linux"
 # The inputs that the mirror set stands in for, and the folder of it that does.
 SWAPPED = {"nixpkgs": MIRROR_SET, "poetry2nix": MIRROR_SET / "poetry2nix"}
 
+# The flake of this checkout, and the name by which other flakes refer to it.
+CHECKOUT = MIRROR_SET.parent.parent
+BASE = "uvicorn-gunicorn-poetry"
+
 # What Nix 2.8 takes in a `path:` reference as it is (RFC 3986, "pchar").
 PLAIN_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
@@ -91,6 +95,84 @@ def swapped_inputs(lock: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def unlocked_prefixes(references: Mapping[str, str]) -> list[str]:
+    """As swapped_inputs, of a flake's inputs where there is no flake.lock."""
+    if set(SWAPPED) <= set(references):
+        return [""]
+    return [f"{name}/" for name in references]
+
+
+def locked_inputs(lock: Mapping[str, Any]) -> dict[str, str]:
+    """The inputs of a locked flake itself: name to flake reference."""
+    nodes = lock.get("nodes", {})
+    inputs = nodes.get(lock.get("root", "root"), {}).get("inputs", {})
+    return {
+        name: locked_reference(nodes.get(target, {}))
+        for name, target in inputs.items()
+        if isinstance(target, str)
+    }
+
+
+def refers_to_base(reference: str) -> bool:
+    """Whether a flake reference ends in the name of this project.
+
+    >>> refers_to_base("github:somebody/uvicorn-gunicorn-poetry/main")
+    True
+    >>> refers_to_base("git+https://host/uvicorn-gunicorn-poetry.git?ref=main")
+    True
+    >>> refers_to_base("path:/srv/another")
+    False
+    """
+    scheme, _, path = reference.partition("?")[0].rpartition(":")
+    parts = path.strip("/").split("/")
+    if scheme in ("github", "gitlab", "sourcehut"):
+        parts = parts[:2]
+    elif scheme in ("", "flake"):
+        parts = parts[:1]
+    return parts[-1].removesuffix(".git") == BASE
+
+
+def locked_reference(node: Mapping[str, Any]) -> str:
+    """A node of a flake.lock as the flake reference that it was written as.
+
+    >>> locked_reference({"original": {"type": "github", "owner": "a", "repo": "b"}})
+    'github:a/b'
+    """
+    original = node.get("original", {})
+    if "id" in original:
+        return f"flake:{original['id']}"
+    if "repo" in original:
+        return f"{original.get('type')}:{original.get('owner')}/{original['repo']}"
+    return str(original.get("url") or original.get("path") or "")
+
+
+def checkout_reference() -> str:
+    """This checkout as a flake reference: a git repository, or a folder."""
+    is_repository = (CHECKOUT / ".git").exists()
+    return f"git+file://{CHECKOUT}" if is_repository else f"path:{CHECKOUT}"
+
+
+def base_options(names: Iterable[str]) -> list[str]:
+    """The options that put this checkout in the place of these inputs.
+
+    Raises MirrorError as override_options does.
+    """
+    options = []
+    for name in names:
+        check_plain_path()
+        options += ["--override-input", name, checkout_reference()]
+    return options
+
+
+def check_plain_path() -> None:
+    """Refuse a folder name that Nix 2.8 does not take in a `path:` reference."""
+    if not PLAIN_PATH.fullmatch(str(MIRROR_SET)):
+        raise MirrorError(
+            f"Nix cannot take the folder name {str(MIRROR_SET)!r}: move the project"
+            " to a path of plain letters, without spaces"
+        )
+
+
 def override_options(prefixes: Iterable[str]) -> list[str]:
     """The options that swap the package sources below these input paths.
 
@@ -99,11 +181,7 @@ def override_options(prefixes: Iterable[str]) -> list[str]:
     """
     options = []
     for prefix in dict.fromkeys(prefixes):
-        if not PLAIN_PATH.fullmatch(str(MIRROR_SET)):
-            raise MirrorError(
-                f"Nix cannot take the folder name {str(MIRROR_SET)!r}: move the project"
-                " to a path of plain letters, without spaces"
-            )
+        check_plain_path()
         for name, folder in SWAPPED.items():
             options += ["--override-input", f"{prefix}{name}", f"path:{folder}"]
     return options
@@ -183,35 +261,43 @@ class Nix:
     def overrides(self, installables: Iterable[str]) -> list[str]:
         """The options that swap the package sources of these installables' flakes.
 
-        A flake that was never locked tells by its flake.nix alone what inputs it has,
-        not what inputs those have: each is taken for a flake that has what is swapped.
+        An input that refers to this project by its name becomes this checkout. A flake
+        that was never locked tells by its flake.nix alone what inputs it has, not what
+        inputs those have: each is taken for a flake that has what is swapped.
         """
         prefixes: list[str] = []
+        bases: list[str] = []
         for folder in dict.fromkeys(map(flake_folder, installables)):
             if folder is None:
                 continue
             try:
                 lock = json.loads((folder / "flake.lock").read_text())
                 prefixes += swapped_inputs(lock)
+                references = locked_inputs(lock)
             except FileNotFoundError:
-                prefixes += self._unlocked_inputs(folder)
+                references = self._unlocked_inputs(folder)
+                prefixes += unlocked_prefixes(references)
             except ValueError as error:
                 raise MirrorError(
                     f"{folder / 'flake.lock'} is no JSON ({error}):"
                     " restore it, git checkout flake.lock"
                 ) from None
-        return override_options(prefixes)
+            bases += filter(
+                lambda name: refers_to_base(references[name]), sorted(references)
+            )
+            prefixes += [f"{name}/" for name in bases]
+        return base_options(dict.fromkeys(bases)) + override_options(prefixes)
 
-    def _unlocked_inputs(self, folder: Path) -> list[str]:
+    def _unlocked_inputs(self, folder: Path) -> dict[str, str]:
         file = json.dumps(str(folder / "flake.nix")).replace("${", "\\${")
-        expression = f"builtins.attrNames ((import {file}).inputs or {{ }})"
+        expression = (
+            'builtins.mapAttrs (name: input: input.url or "")'
+            f" ((import {file}).inputs or {{ }})"
+        )
         done = self.run(
             ["eval", "--impure", "--json", "--expr", expression], quiet=True
         )
-        names = json.loads(done.stdout) if done.returncode == 0 else []
-        if set(SWAPPED) <= set(names):
-            return [""]
-        return [f"{name}/" for name in names]
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
 
     def unbuilt(self, words: Sequence[str]) -> Answer:
         """What a `nix build` with these words would build: a dry run's own answer."""

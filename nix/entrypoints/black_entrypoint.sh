@@ -1,0 +1,3 @@
+#!/bin/sh
+# black of the virtual environment; arguments and exit status are black's.
+exec python /entrypoints/run_module.py black "$@"
