@@ -20,6 +20,9 @@ let
   imageVariables = {
     APP_EXAMPLE_IMAGE = images.app-example;
     APP_EXAMPLE_EDITED_IMAGE = images.app-example-edited;
+    APP_EXAMPLE_DEVELOPMENT_IMAGE = images.app-example-development;
+    APP_EXAMPLE_TEST_IMAGE = images.app-example-test;
+    APP_EXAMPLE_BLACK_IMAGE = images.app-example-black;
     PLATFORM_IMAGE = images.image;
   };
 in

@@ -20,6 +20,9 @@ from .archive import Image
 VARIABLES = {
     "app-example": "APP_EXAMPLE_IMAGE",
     "app-example-edited": "APP_EXAMPLE_EDITED_IMAGE",
+    "app-example-development": "APP_EXAMPLE_DEVELOPMENT_IMAGE",
+    "app-example-test": "APP_EXAMPLE_TEST_IMAGE",
+    "app-example-black": "APP_EXAMPLE_BLACK_IMAGE",
     "platform": "PLATFORM_IMAGE",
 }
 DEADLINE = 60.0

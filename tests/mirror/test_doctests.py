@@ -7,7 +7,14 @@ import importlib
 
 import pytest
 
-MODULES = ["command_line", "needed_files", "package_index", "lock", "write_image"]
+MODULES = [
+    "command_line",
+    "needed_files",
+    "nix_command",
+    "package_index",
+    "lock",
+    "write_image",
+]
 
 
 @pytest.mark.parametrize("name", [*MODULES, "virtual_environment"])

@@ -6,14 +6,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import nix_command
 import pytest
 from errors import MirrorError
 from hypothesis import given
 from hypothesis import strategies as st
-from nix_command import MIRROR_SET, Answer, Nix
+from nix_command import BASE, MIRROR_SET, Answer, Nix
 
 Program = Callable[[str, str], Path]
 
@@ -131,13 +131,71 @@ def test_a_flake_without_lock_tells_its_inputs(
     tmp_path: Path, program: Program
 ) -> None:
     (tmp_path / "flake.nix").touch()
-    program("nix", """print('["base", "other"]')""")
+    program("nix", """print('{"base": "path:/x", "other": ""}')""")
     options = Nix(os.environ).overrides([str(tmp_path)])
     assert options[1::6] == ["base/nixpkgs", "other/nixpkgs"]
-    program("nix", """print('["nixpkgs", "poetry2nix", "other"]')""")
+    inputs = """{"nixpkgs": "", "poetry2nix": "", "other": ""}"""
+    program("nix", f"print({inputs!r})")
     assert Nix(os.environ).overrides([str(tmp_path)])[1::3] == ["nixpkgs", "poetry2nix"]
     program("nix", "sys.exit(1)")
     assert Nix(os.environ).overrides([str(tmp_path)]) == []
+
+
+def test_an_input_of_this_project_becomes_the_checkout(
+    tmp_path: Path, program: Program
+) -> None:
+    (tmp_path / "flake.nix").touch()
+    program("nix", f"""print('{{"b": "flake:{BASE}", "other": ""}}')""")
+    expected = [
+        *("--override-input", "b", nix_command.checkout_reference()),
+        *nix_command.override_options(["b/", "other/"]),
+    ]
+    assert Nix(os.environ).overrides([str(tmp_path)]) == expected
+    original = {"type": "github", "owner": "somebody", "repo": BASE}
+    content = lock(root={"b": "b_2"}, b_2=PAIR)
+    content["nodes"]["b_2"]["original"] = original
+    (tmp_path / "flake.lock").write_text(json.dumps(content))
+    assert Nix({}).overrides([str(tmp_path)]) == [
+        *("--override-input", "b", nix_command.checkout_reference()),
+        *nix_command.override_options(["b/"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "original, reference",
+    [
+        ({"type": "indirect", "id": BASE}, f"flake:{BASE}"),
+        ({"type": "git", "url": f"https://host/{BASE}.git"}, None),
+        ({"type": "path", "path": f"/srv/{BASE}"}, None),
+        ({}, ""),
+    ],
+)
+def test_locked_references(original: dict[str, str], reference: Optional[str]) -> None:
+    expected = list(original.values())[-1] if reference is None else reference
+    found = nix_command.locked_reference({"original": original})
+    assert found == expected
+    assert nix_command.refers_to_base(found) == bool(original)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        BASE,
+        f"flake:{BASE}/main",
+        f"gitlab:a/{BASE}/{BASE}",
+        f"path:/x/{BASE}?dir=y",
+    ],
+)
+def test_references_to_the_project(reference: str) -> None:
+    assert nix_command.refers_to_base(reference) == bool(reference)
+
+
+@pytest.mark.parametrize(
+    "reference", ["nixpkgs", f"flake:nixpkgs/{BASE}", f"github:{BASE}/other", "path:/x"]
+)
+def test_references_elsewhere(reference: str) -> None:
+    assert not nix_command.refers_to_base(reference)
 
 
 def test_a_broken_lock_is_an_error_in_one_line(tmp_path: Path) -> None:
