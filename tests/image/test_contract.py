@@ -61,21 +61,29 @@ def container(
     return start_for_module(request.param, options=options)
 
 
+# What differs from the defaults, in the images that differ.
+DIFFERENCES = {
+    "app-example-development": {"RELOAD": "True", "LOG_LEVEL": "debug"},
+}
+OTHER_ENTRYPOINTS = {
+    "app-example-test": ["/entrypoints/pytest_entrypoint.sh"],
+    "app-example-black": ["/entrypoints/black_entrypoint.sh"],
+}
+
+
 def test_environment_defaults(archives: Mapping[str, Image]) -> None:
-    for image in archives.values():
+    for name, image in archives.items():
         environment = image.environment
-        assert {key: environment.get(key) for key in DEFAULTS} == DEFAULTS
+        expected = {**DEFAULTS, **DIFFERENCES.get(name, {})}
+        assert {key: environment.get(key) for key in DEFAULTS} == expected
         assert environment["PATH"].startswith("/application_root/.venv/bin:")
 
 
 def test_image_configuration(archives: Mapping[str, Image]) -> None:
-    for image in archives.values():
+    server = ["gunicorn", "-c", "/application_server/gunicorn_configuration.py"]
+    for name, image in archives.items():
         config = image.configuration["config"]
-        assert config["Entrypoint"] == [
-            "gunicorn",
-            "-c",
-            "/application_server/gunicorn_configuration.py",
-        ]
+        assert config["Entrypoint"] == OTHER_ENTRYPOINTS.get(name, server)
         assert config["WorkingDir"] == "/application_root"
         assert config["ExposedPorts"] == {"80/tcp": {}}
         assert config["User"] == "1001:0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .conftest import Project
@@ -46,6 +48,17 @@ def test_bad_options(project: Project, arguments: str, told: str) -> None:
     else:
         # the production image needs no development group
         project.mirror("eval", "--raw", ".#packages.x86_64-linux.default.drvPath")
+
+
+def test_the_documentation_lists_the_options(project: Project) -> None:
+    project.write_flake("{ projectDir = ./.; nothing = 1; }")
+    options = refusal(project).partition("the options are ")[2].split(", ")
+    text = (project.base / "README.md").read_text()
+    table = text.partition("| option of `lib.mkApplication` ")[2].partition("\n\n")[0]
+    cells = re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE)
+    names = re.findall(r"`(\w+)`", " ".join(cells))
+    # `system` chooses among the flake's package sets, and is no option of the call.
+    assert sorted(names) == sorted([*options, "system"])
 
 
 def test_the_project_is_required(project: Project) -> None:

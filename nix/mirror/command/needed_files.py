@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+import nix_command
 from command_line import Command
 from errors import MirrorError
 from nix_command import MIRROR_SET, SYSTEM, Answer, Nix
@@ -62,7 +63,10 @@ class Needs:
 
     def words(self) -> list[str]:
         """The words of the command itself, its inputs swapped."""
-        return self.command.with_options(self.swapped)
+        shell = []
+        if self.command.subcommand[0] in DEVELOPING:
+            shell = nix_command.registry_options()
+        return self.command.with_options([*self.swapped, *shell])
 
     def fetch(self, must_evaluate: bool = False) -> None:
         """Bring the files.

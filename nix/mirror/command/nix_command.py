@@ -39,7 +39,7 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
         "experimental-features = nix-command flakes",
         "sandbox = true",
         "substituters =",
-        "flake-registry =",
+        f"flake-registry = {MIRROR_SET / 'registry.json'}",
         "max-jobs = auto",
     ]
     if os.geteuid() == 0 and not Path("/nix/var/nix/daemon-socket/socket").exists():
@@ -150,6 +150,15 @@ def checkout_reference() -> str:
     """This checkout as a flake reference: a git repository, or a folder."""
     is_repository = (CHECKOUT / ".git").exists()
     return f"git+file://{CHECKOUT}" if is_repository else f"path:{CHECKOUT}"
+
+
+def registry_options() -> list[str]:
+    """The options that name the mirror set `nixpkgs`, as the registry would.
+
+    `nix develop` takes the shell that it starts from there (Nix manual, "nix develop").
+    """
+    check_plain_path()
+    return ["--override-flake", "nixpkgs", f"path:{MIRROR_SET}"]
 
 
 def base_options(names: Iterable[str]) -> list[str]:
