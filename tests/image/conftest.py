@@ -109,6 +109,11 @@ class Container:
         poll(lambda: not self.state["Running"], "the container's end")
         return int(self.state["ExitCode"])
 
+    def is_connected(self) -> bool:
+        """Whether a connection to its port 80 is open inside (proc(5), /proc/net/tcp)."""
+        rows = [row.split() for row in self.run("cat", "/proc/net/tcp").splitlines()]
+        return any(row[1].endswith(":0050") and row[3] == "01" for row in rows[1:])
+
     def worker_pids(self) -> list[int]:
         """The process ids of Gunicorn's workers, as seen inside."""
         listed = self.run("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null")

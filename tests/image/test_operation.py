@@ -85,13 +85,6 @@ class Request(threading.Thread):
         self.text = self.container.answer(self.path)
 
 
-def established(container: Container) -> bool:
-    """Whether a connection to port 80 is open inside (proc(5), /proc/net/tcp)."""
-    lines = container.run("cat", "/proc/net/tcp").splitlines()[1:]
-    fields = [line.split() for line in lines]
-    return any(field[1].endswith(":0050") and field[3] == "01" for field in fields)
-
-
 def test_variables_reach_the_server(container: Container) -> None:
     printed = container.run("python", "/application_server/gunicorn_configuration.py")
     told = json.loads(printed)
@@ -178,7 +171,7 @@ def test_restart_behaves_the_same(container: Container) -> None:
 def test_term_lets_requests_finish(start: StartContainer, folder: Path) -> None:
     container = start("app-example", options=mounts(folder))
     request = Request(container, "/sleep/3")
-    poll(lambda: established(container), "the connection")
+    poll(container.is_connected, "the connection")
     began = time.monotonic()
     docker("kill", "--signal", "TERM", container.identity)
     assert container.wait() == 0
