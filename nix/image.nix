@@ -102,7 +102,15 @@ let
     chmod -R g=u .${root}
   '';
 
-  below = pkgs.dockerTools.buildLayeredImage ((
+  # One image's arguments -> its formats.
+  formats = base: arguments: import ./formats.nix { inherit pkgs; } {
+    inherit base;
+    inherit (arguments) tag;
+    archive = pkgs.dockerTools.buildLayeredImage (arguments // { compressor = "none"; });
+    streamer = pkgs.dockerTools.streamLayeredImage arguments;
+  };
+
+  below = formats null ((
     if topCommands == null then { inherit name tag config; }
     else {
       name = "${lowerName}-without-application";
@@ -114,7 +122,6 @@ let
     contents = [ accounts ];
     # Docker takes time for each layer: few, in which what is large stands alone.
     maxLayers = 9;
-    compressor = "none";
     extraCommands = ''
       mkdir -p bin usr/bin usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
       ln -s ${pkgs.busybox}/bin/sh bin/sh
@@ -142,16 +149,16 @@ let
       ${ownership}
     '';
   });
+
+  # The archive, with its other formats as attributes.
+  image = formats: formats.archive // { inherit (formats) oci stream load push; };
 in
-if topCommands == null
-then below
-else
-  pkgs.dockerTools.buildLayeredImage {
+image (if topCommands == null then below else
+  formats below {
     inherit name tag config;
-    fromImage = below;
+    fromImage = below.archive;
     includeStorePaths = false;
     maxLayers = 32;
-    compressor = "none";
     extraCommands = ''
       mkdir -p .${root}
       ${topCommands}
@@ -160,4 +167,4 @@ else
       chown ${owner} .${root}
       chmod g=u .${root}
     '';
-  }
+  })

@@ -6,11 +6,13 @@
     "busybox"
     "cacert"
     "docker"
+    "docker-distribution"
     "glibc"
     "mkShell"
     "python39"
     "runCommand"
     "shellcheck"
+    "skopeo"
     "system"
     "tzdata"
     "writeShellScriptBin"
@@ -18,7 +20,7 @@
   ];
 
   # of `pkgs.dockerTools` and `pkgs.vmTools`
-  dockerTools = [ "buildLayeredImage" ];
+  dockerTools = [ "buildLayeredImage" "streamLayeredImage" ];
   vmTools = [ "runInLinuxVM" ];
 
   # of `poetry2nix`

@@ -54,6 +54,31 @@ rec {
     passthru = { pname = "shellcheck"; version = versionOf "shellcheck" "shellcheck"; };
   };
 
+  skopeo = debianTree {
+    name = "skopeo-${versionOf "skopeo" "skopeo"}";
+    packages = locks.skopeo;
+    below = [ mirror.tools ];
+    exclude = exclusions ++ [
+      "etc" # where skopeo asks what Docker is named
+      "lib/systemd"
+      "lib/udev"
+      "sbin" # the device mapper's tools
+    ];
+    passthru = { pname = "skopeo"; version = versionOf "skopeo" "skopeo"; };
+  };
+
+  # nixpkgs' name of Docker's registry, and of its program.
+  docker-distribution = debianTree {
+    name = "docker-distribution-${versionOf "registry" "docker-registry"}";
+    packages = locks.registry;
+    below = [ mirror.tools ];
+    exclude = exclusions ++ [ "etc" "lib/systemd" ];
+    postBuild = ''
+      mv bin/docker-registry bin/registry
+    '';
+    passthru = { pname = "docker-distribution"; version = versionOf "registry" "docker-registry"; };
+  };
+
   python39 = import ./python.nix {
     inherit lib mirror runCommand glibc;
     version = versionOf "python39" "python3.9";
