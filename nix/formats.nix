@@ -2,11 +2,11 @@
 # the image's identity, are the same in each.
 { pkgs }:
 
-# archive   the image of dockerTools.buildLayeredImage
-# streamer  the same of dockerTools.streamLayeredImage
-# tag       the image's tag
-# base      the formats of the image below, or null
-{ archive, streamer, tag, base ? null }:
+# archive    the image of dockerTools.buildLayeredImage
+# streamer   the same of dockerTools.streamLayeredImage
+# name, tag  the image's
+# base       the formats of the image below, or null
+{ archive, streamer, name, tag, base ? null }:
 
 let
   inherit (pkgs) lib;
@@ -29,6 +29,7 @@ rec {
   # A program that loads the image into Docker, without the layers that the daemon has.
   load = pkgs.writeShellScriptBin "load" ''
     exec ${python} ${./formats/load_image.py} --stream ${streamer} \
+      --name ${lib.escapeShellArg "${lib.toLower name}:${tag}"} \
       ${lib.optionalString (streamer ? description) "--description ${streamer.description}"} "$@"
   '';
 

@@ -105,7 +105,7 @@ let
   # One image's arguments -> its formats.
   formats = base: arguments: import ./formats.nix { inherit pkgs; } {
     inherit base;
-    inherit (arguments) tag;
+    inherit (arguments) name tag;
     archive = pkgs.dockerTools.buildLayeredImage (arguments // { compressor = "none"; });
     streamer = pkgs.dockerTools.streamLayeredImage arguments;
   };

@@ -59,20 +59,23 @@ def ask(*words: str) -> "subprocess.CompletedProcess[str]":
         raise LoadError("no docker on this machine: apt-get install docker.io") from None
 
 
+def chains_of(images: Sequence[str]) -> set[str]:
+    """The chain ids of all layers of these images, as far as the daemon has them."""
+    shown = ask("image", "inspect", "--format", "{{json .RootFS.Layers}}", *images)
+    held: set[str] = set()
+    for line in shown.stdout.splitlines():
+        if line:
+            held.update(chains(hexadecimal(json.loads(line) or [])))
+    return held
+
+
 def held_chains() -> set[str]:
     """The chain ids of all layers that the daemon's images have. Raises LoadError."""
     listed = ask("image", "ls", "--all", "--quiet", "--no-trunc")
     if listed.returncode != 0:
         raise LoadError(" ".join(listed.stderr.split()))
     images = sorted(set(listed.stdout.split()))
-    if not images:
-        return set()
-    # An image that is removed meanwhile is told on standard error, beside the others.
-    shown = ask("image", "inspect", "--format", "{{json .RootFS.Layers}}", *images)
-    held: set[str] = set()
-    for line in shown.stdout.splitlines():
-        held.update(chains(hexadecimal(json.loads(line) or [])))
-    return held
+    return chains_of(images) if images else set()
 
 
 @dataclass
@@ -155,18 +158,35 @@ def layers_of(description: Path) -> list[str]:
     return [layer["digest"] for layer in content["layers"]]
 
 
-def load_missing(stream: Sequence[str], description: Optional[Path]) -> Sent:
+def held_layers(layers: Sequence[str], name: str) -> int:
+    """How many of the layers, from below, the daemon has. Raises LoadError.
+
+    name: the image's. Where an older image of the name has all but the top layer, as
+    after an edit of the application, no other one is asked for.
+    """
+    wanted = list(chains(layers))
+    held = chains_of([name])
+    count = sum(chain in held for chain in wanted)
+    if count < len(layers) - 1:
+        held = held_chains()
+        count = sum(chain in held for chain in wanted)
+    return count
+
+
+def load_missing(
+    stream: Sequence[str], name: str, description: Optional[Path]
+) -> Sent:
     """Load the image of a stream; see main. Raises LoadError."""
-    held = held_chains()
     options: list[str] = []
-    left_out = held
-    if description is not None:
+    left_out: set[str] = set()
+    if description is None:
+        left_out = held_chains()
+    else:
         layers = layers_of(description)
-        count = sum(chain in held for chain in chains(layers))
+        count = held_layers(layers, name)
         # One and the same layer may lie above once more.
         without = set(layers[:count]) - set(layers[count:])
         options = [word for digest in sorted(without) for word in ("--without", digest)]
-        left_out = set()
     sent = load([*stream, *options], left_out)
     if sent is None and (options or left_out):
         print("load: the daemon refuses an archive that lacks layers:", file=sys.stderr)
@@ -181,17 +201,20 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     """Load the image; returns 1 with one line on standard error where it cannot.
 
     words: the arguments, by default those of the process: the program that streams the
-    image, and what describes it, where the program takes `--without DIGEST`.
+    image, its name, and what describes it, where the program takes `--without DIGEST`.
     """
     parser = argparse.ArgumentParser(
         prog="load",
         description="Loads an image into Docker, without the layers that it has.",
     )
     parser.add_argument("--stream", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--name", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--description", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)
     try:
-        sent = load_missing([arguments.stream], arguments.description)
+        sent = load_missing(
+            [arguments.stream], arguments.name, arguments.description
+        )
     except LoadError as error:
         print(f"load: {error}", file=sys.stderr)
         return 1

@@ -138,7 +138,8 @@ class Needs:
             return self.of_build(plain)
         if kind == "run":
             reference, path = split_installable(plain[0])
-            if path.split(".")[0] in self.names(reference, "apps"):
+            # `.#a.load` is of a package, whether or not an app has the name `a`.
+            if "." not in path and path in self.names(reference, "apps"):
                 return lambda: self.program(f"{reference}#apps.{SYSTEM}.{path}.program")
         if kind in DEVELOPING:
             reference, path = split_installable(plain[0])
