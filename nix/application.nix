@@ -82,6 +82,14 @@ let
     inherit python;
     user = { id = 1001; group = 0; name = "application"; } // option.user;
     path = map (package: "${package}/bin") (option.packages pkgs);
+    packages = [ environment ] ++ option.packages pkgs;
+    own = [{
+      inherit (project) name version;
+      description = project.description or "";
+      licence = project.license or "";
+      locations = map (name: "/application_root/${name}") (builtins.attrNames files);
+      requires = builtins.filter (name: name != "python") (builtins.attrNames (project.dependencies or { }));
+    }];
     environmentVariables = environmentVariables
       // lib.optionalAttrs (arguments ? applicationModule) { APP_MODULE = option.applicationModule; }
       // option.environmentVariables;
@@ -99,7 +107,8 @@ let
       ${lib.concatStringsSep "\n" (lib.mapAttrsToList copyFile option.files)}
     '';
     labels =
-      lib.optionalAttrs (project.description or "" != "") { "org.opencontainers.image.description" = project.description; }
+      { "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" lock; }
+      // lib.optionalAttrs (project.description or "" != "") { "org.opencontainers.image.description" = project.description; }
       // lib.optionalAttrs (project ? license) { "org.opencontainers.image.licenses" = project.license; }
       // option.labels;
   } // removeAttrs image [ "suffix" "environment" "files" "environmentVariables" ]);

@@ -2,7 +2,7 @@
 #
 # Two images in one: below, store paths (each a layer) and the root's own files; above, alone in the
 # top layer, what the caller copies into the root, such as the application.
-{ pkgs, applicationServer }:
+{ pkgs, applicationServer, sbom }:
 
 let
   inherit (pkgs) lib;
@@ -28,6 +28,10 @@ in
   # whether there are /entrypoints, for pytest and black, and a folder for their reports
 , entrypoints ? false
 , user ? { id = 1001; group = 0; name = "application"; }
+  # for the bill of materials: derivations that the caller's commands bring in
+, packages ? [ ]
+  # and files of no store path, such as the application; see sbom.nix
+, own ? [ ]
 }:
 
 let
@@ -151,7 +155,19 @@ let
   });
 
   # The archive, with its other formats as attributes.
-  image = formats: formats.archive // { inherit (formats) oci stream load push; };
+  image = formats: formats.archive // {
+    inherit (formats) oci stream load push;
+    sbom = sbom {
+      inherit name tag;
+      inherit (formats) archive;
+      roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert pkgs.glibc pkgs.tzdata ] ++ packages;
+      own = own ++ lib.optional entrypoints {
+        name = "entrypoints";
+        locations = [ "/entrypoints" ];
+        requires = [ "pytest" "black" ];
+      };
+    };
+  };
 in
 image (if topCommands == null then below else
   formats below {

@@ -7,9 +7,10 @@ let
   location = "/application_root/.venv";
   project = (lib.importTOML ./platform/pyproject.toml).tool.poetry;
 
+  serverEnvironment = environment { projectDir = ./platform; inherit python; };
   server = virtualEnvironment {
     inherit python location;
-    environment = environment { projectDir = ./platform; inherit python; };
+    environment = serverEnvironment;
   };
 in
 buildImage {
@@ -17,12 +18,16 @@ buildImage {
   tag = "python${python.version}";
   inherit python;
   path = [ "/opt/poetry/bin" ];
+  packages = [ serverEnvironment poetryEnvironment ];
   entrypoints = true;
   environmentVariables = {
     POETRY_HOME = "/opt/poetry";
     POETRY_VIRTUALENVS_IN_PROJECT = "true";
   };
-  labels."org.opencontainers.image.description" = project.description;
+  labels = {
+    "org.opencontainers.image.description" = project.description;
+    "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" ./platform/poetry.lock;
+  };
   rootCommands = ''
     cp -r ${server} .${location}
     chmod -R u+w .${location}

@@ -12,10 +12,13 @@ let
     inherit lib system;
 
     mirror = rec {
-      locks = lib.importJSON ./debian/lock.json;
+      locks =
+        let sets = lib.importTOML ./debian/sets.toml; in
+        builtins.mapAttrs (set: map (package: package // { inherit (sets.${set}) suite; })) (lib.importJSON ./debian/lock.json);
       files = import ./files.nix { inherit system; };
       bootstrap = import ./bootstrap.nix { inherit lib system files locks; };
-      debianTree = import ./debian_tree.nix { inherit lib bootstrap; };
+      debianRecords = import ./debian_records.nix { inherit lib bootstrap; };
+      debianTree = import ./debian_tree.nix { inherit lib bootstrap debianRecords; };
       wheelLibraries = import ./wheel_libraries.nix { inherit lib bootstrap; };
       tools = import ./tools.nix { inherit debianTree locks; };
       inherit (import ./trivial_builders.nix { inherit lib system tools; }) runCommand;

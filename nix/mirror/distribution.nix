@@ -28,7 +28,11 @@ rec {
           ln -s busybox "$out/bin/$applet"
         fi
       done
-    '' // { pname = "busybox"; version = versionOf "busybox" "busybox-static"; };
+    '' // {
+    pname = "busybox";
+    version = versionOf "busybox" "busybox-static";
+    distributionPackages = mirror.debianRecords { packages = locks.busybox; };
+  };
 
   cacert = mirror.bootstrap.run "cacert-${versionOf "cacert" "ca-certificates"}"
     { deb = map mirror.bootstrap.debianPackage locks.cacert; }
@@ -36,7 +40,11 @@ rec {
       dpkg-deb -x $deb unpacked
       mkdir -p "$out/etc/ssl/certs"
       cat $(find unpacked/usr/share/ca-certificates -name '*.crt' | sort) > "$out/etc/ssl/certs/ca-bundle.crt"
-    '' // { pname = "cacert"; version = versionOf "cacert" "ca-certificates"; };
+    '' // {
+    pname = "cacert";
+    version = versionOf "cacert" "ca-certificates";
+    distributionPackages = mirror.debianRecords { packages = locks.cacert; generated = true; };
+  };
 
   tzdata = debianTree
     {

@@ -107,10 +107,11 @@ class Needs:
 
     def bring(self, answer: Answer) -> None:
         """Bring those of the unbuilt derivations that stand for files."""
-        if answer.derivations:
+        files = self.nix.locked_files(answer.derivations)
+        if files:
+            # Its libraries take longer to import than many a command takes.
             import download
 
-            files = self.nix.locked_files(answer.derivations)
             download.fetch_all(files, self.nix.environment)
 
     def build_tools(self) -> bool:

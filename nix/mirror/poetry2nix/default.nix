@@ -33,15 +33,17 @@ let
     in
     lib.importJSON resolved;
 
+  wheelOf = package: mirror.files.pythonFile {
+    project = package.name;
+    location = package.file;
+    inherit (package) sha256;
+  };
+
   installWheel = python: package: runCommand
     "${python.executable}-${package.name}-${package.version}"
     (pythonEnvironment // {
-      wheel = mirror.files.pythonFile {
-        project = package.name;
-        location = package.file;
-        inherit (package) sha256;
-      };
-      passthru = { pname = package.name; inherit (package) version; };
+      wheel = wheelOf package;
+      passthru = { pname = package.name; inherit (package) version; src = wheelOf package; pythonModule = python; };
     }) ''
     ${python.interpreter} ${./install_wheel.py} --name ${lib.escapeShellArg package.file} \
       --patchelf ${mirror.bootstrap.patchelf}/bin/patchelf --loader ${python.loader} --rpath ${python.libraryPath} \
