@@ -25,12 +25,25 @@ let
     APP_EXAMPLE_BLACK_IMAGE = images.app-example-black;
     PLATFORM_IMAGE = images.image;
   };
+
+  # The other formats of two images that differ by an edit, and the programs that test these.
+  formatVariables = {
+    APP_EXAMPLE_OCI = images.app-example.oci;
+    APP_EXAMPLE_STREAM = images.app-example.stream;
+    APP_EXAMPLE_LOAD = images.app-example.load;
+    APP_EXAMPLE_PUSH = images.app-example.push;
+    APP_EXAMPLE_EDITED_LOAD = images.app-example-edited.load;
+    APP_EXAMPLE_EDITED_PUSH = images.app-example-edited.push;
+    SKOPEO = pkgs.skopeo;
+    REGISTRY = pkgs.docker-distribution;
+  };
 in
 {
   checks = {
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
+    sbom = import ./sbom.nix { inherit pkgs environment source images; };
     closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment tests;
@@ -39,5 +52,8 @@ in
     app-example = applicationChecks.tests;
   };
 
-  docker-tests = import ./docker_tests.nix { inherit pkgs lib testEnvironment tests imageVariables; };
+  docker-tests = import ./docker_tests.nix {
+    inherit pkgs lib testEnvironment tests;
+    imageVariables = imageVariables // formatVariables;
+  };
 }

@@ -17,7 +17,7 @@ import tarfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Optional
+from typing import IO, Any, Optional
 
 BLOCK = 512
 CHUNK = 1 << 20
@@ -56,7 +56,9 @@ def ask(*words: str) -> "subprocess.CompletedProcess[str]":
             text=True,
         )
     except FileNotFoundError:
-        raise LoadError("no docker on this machine: apt-get install docker.io") from None
+        raise LoadError(
+            "no docker on this machine: apt-get install docker.io"
+        ) from None
 
 
 def chains_of(images: Sequence[str]) -> set[str]:
@@ -86,7 +88,7 @@ class Sent:
     bytes: int = 0
 
 
-def send_archive(source: BinaryIO, target: BinaryIO, held: Collection[str]) -> Sent:
+def send_archive(source: IO[bytes], target: IO[bytes], held: Collection[str]) -> Sent:
     """Pass an image archive on, but for the lowest layers whose chain ids are held.
 
     Layers are files SHA-256/layer.tar and come in their order, from below.
@@ -173,9 +175,7 @@ def held_layers(layers: Sequence[str], name: str) -> int:
     return count
 
 
-def load_missing(
-    stream: Sequence[str], name: str, description: Optional[Path]
-) -> Sent:
+def load_missing(stream: Sequence[str], name: str, description: Optional[Path]) -> Sent:
     """Load the image of a stream; see main. Raises LoadError."""
     options: list[str] = []
     left_out: set[str] = set()
@@ -212,9 +212,7 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--description", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)
     try:
-        sent = load_missing(
-            [arguments.stream], arguments.name, arguments.description
-        )
+        sent = load_missing([arguments.stream], arguments.name, arguments.description)
     except LoadError as error:
         print(f"load: {error}", file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from email.message import Message
 from pathlib import Path
 from typing import Any, Optional
 
@@ -93,7 +94,11 @@ def add_debian_packages(
             continue
         control = Packages((record / "control").read_text())
         copyright_file = record / "copyright"
-        text = copyright_file.read_text(errors="replace") if copyright_file.exists() else None
+        text = (
+            copyright_file.read_text(errors="replace")
+            if copyright_file.exists()
+            else None
+        )
         qualifiers = {"arch": package["architecture"], "distro": package["suite"]}
         purl = PackageURL(
             "deb", "debian", package["name"], package["version"], qualifiers
@@ -126,27 +131,39 @@ def add_debian_packages(
 def add_distributions(
     found: Found, contents: ImageContents, pinned: Mapping[tuple[str, str], str]
 ) -> None:
-    """Add every Python distribution in the image.
+    """Add every Python distribution in the image: installed, vendored, or as a wheel.
 
     pinned: the SHA-256 of the locks by normalized name and version.
     """
     for folder, metadata in sorted(contents.distributions.items()):
-        name, version = canonicalize_name(str(metadata["Name"])), str(metadata["Version"])
-        purl = PackageURL("pypi", None, name, version).to_string()
-        vendored = "/site-packages/" in folder and "/" in folder.partition("/site-packages/")[2]
-        component = Component(
-            "pypi",
-            purl,
-            name,
-            version,
-            licences.of_distribution(metadata),
-            purl,
-            "" if vendored else pinned.get((name, version), ""),
-            description=str(metadata.get("Summary") or ""),
-            homepage=homepage(metadata.get("Home-page"), metadata.get_all("Project-URL", [])),
-            locations=("/" + folder,),
-        )
-        found.add(component, [] if vendored else metadata.get_all("Requires-Dist", []))
+        if "/" in folder.rpartition("/site-packages/")[2]:
+            found.add(distribution(metadata, folder))
+        else:
+            component = distribution(metadata, folder)
+            sha256 = pinned.get((component.name, component.version), "")
+            requirements = metadata.get_all("Requires-Dist", [])
+            found.add(replace(component, sha256=sha256), map(str, requirements))
+    for path, (metadata, sha256) in sorted(contents.wheels.items()):
+        found.add(replace(distribution(metadata, path), sha256=sha256))
+
+
+def distribution(metadata: Message, path: str) -> Component:
+    """A Python distribution; path: where it lies in the image."""
+    name, version = canonicalize_name(str(metadata["Name"])), str(metadata["Version"])
+    purl = PackageURL("pypi", None, name, version).to_string()
+    return Component(
+        "pypi",
+        purl,
+        name,
+        version,
+        licences.of_distribution(metadata),
+        purl,
+        description=str(metadata.get("Summary") or ""),
+        homepage=homepage(
+            metadata.get("Home-page"), metadata.get_all("Project-URL", [])
+        ),
+        locations=("/" + path,),
+    )
 
 
 def homepage(field: Optional[str], links: Sequence[str]) -> str:
@@ -207,7 +224,10 @@ def holds(requirement: Requirement, environment: Mapping[str, str]) -> bool:
 
 def is_met(requirement: Requirement, component: Component) -> bool:
     """Whether a distribution is one that a requirement asks for."""
-    if component.kind != "pypi" or canonicalize_name(requirement.name) != component.name:
+    if (
+        component.kind != "pypi"
+        or canonicalize_name(requirement.name) != component.name
+    ):
         return False
     try:
         version = Version(component.version)
@@ -269,7 +289,9 @@ def marker_environment(contents: ImageContents) -> dict[str, str]:
 
 
 def components_of(
-    contents: ImageContents, materials: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]]
+    contents: ImageContents,
+    materials: Sequence[Mapping[str, Any]],
+    own: Sequence[Mapping[str, Any]],
 ) -> list[Component]:
     """The components of an image, sorted by their keys.
 
@@ -279,7 +301,7 @@ def components_of(
     found = Found()
     present = contents.store_paths
     known = {store_name(material["path"]): material for material in materials}
-    pinned = {
+    pinned: dict[tuple[str, str], str] = {
         (canonicalize_name(material["name"]), material["version"]): hexadecimal(
             material["sha256"]
         )

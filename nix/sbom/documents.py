@@ -77,6 +77,7 @@ def cyclonedx_licence(licence: Licence) -> License:
 
 def cyclonedx_component(component: Component) -> cdx.Component:
     """A component as CycloneDX has it."""
+    remark = component.licence.remark
     return cdx.Component(
         name=component.name,
         version=component.version or None,
@@ -85,22 +86,31 @@ def cyclonedx_component(component: Component) -> cdx.Component:
         purl=PackageURL.from_string(component.purl) if component.purl else None,
         description=component.description or None,
         licenses=[cyclonedx_licence(component.licence)],
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=component.sha256)]
-        if component.sha256
-        else [],
-        external_references=[
-            ExternalReference(
-                type=ExternalReferenceType.WEBSITE, url=XsUri(component.homepage)
-            )
-        ]
-        if component.homepage
-        else [],
+        hashes=(
+            [HashType(alg=HashAlgorithm.SHA_256, content=component.sha256)]
+            if component.sha256
+            else []
+        ),
+        external_references=(
+            [
+                ExternalReference(
+                    type=ExternalReferenceType.WEBSITE, url=XsUri(component.homepage)
+                )
+            ]
+            if component.homepage
+            else []
+        ),
         properties=[
             Property(name=f"{NAMESPACE}:{name}", value=value)
             for name, value in component.properties
+            + ((("licence-remark", remark),) if remark else ())
         ],
         evidence=ComponentEvidence(
-            occurrences=[Occurrence(location=path) for path in component.locations]
+            # Without a name the library orders them by where they lie in memory.
+            occurrences=[
+                Occurrence(location=path, bom_ref=f"{component.key}#{path}")
+                for path in component.locations
+            ]
         ),
     )
 
@@ -127,7 +137,7 @@ def cyclonedx_document(subject: Subject, components: Sequence[Component]) -> str
         required = [described[key] for key in each.requires]
         bom.register_dependency(described[each.key], required)
     outputter = make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6)
-    text = outputter.output_as_string(indent=1)
+    text: str = outputter.output_as_string(indent=1)
     error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if error is not None:
         raise InvalidDocument(f"CycloneDX: {' '.join(str(error).split())[:500]}")
@@ -159,26 +169,36 @@ def spdx_package(component: Component) -> spdx.Package:
         download_location=spdx.SpdxNoAssertion(),
         files_analyzed=False,
         license_concluded=spdx.SpdxNoAssertion(),
-        license_declared=SPDX.parse(licence.expression)
-        if licence.expression is not None
-        else spdx.SpdxNoAssertion(),
-        license_comment=f"The package says: {licence.told}" if licence.told else None,
+        license_declared=(
+            SPDX.parse(licence.expression)
+            if licence.expression is not None
+            else spdx.SpdxNoAssertion()
+        ),
+        license_comment=(
+            f"The package says: {licence.told}"
+            if licence.told
+            else licence.remark or None
+        ),
         copyright_text=spdx.SpdxNoAssertion(),
         homepage=component.homepage or None,
         summary=component.description or None,
         comment="\n".join(component.locations) or None,
-        checksums=[
-            spdx.Checksum(spdx.ChecksumAlgorithm.SHA256, component.sha256)
-        ]
-        if component.sha256
-        else [],
-        external_references=[
-            spdx.ExternalPackageRef(
-                spdx.ExternalPackageRefCategory.PACKAGE_MANAGER, "purl", component.purl
-            )
-        ]
-        if component.purl
-        else [],
+        checksums=(
+            [spdx.Checksum(spdx.ChecksumAlgorithm.SHA256, component.sha256)]
+            if component.sha256
+            else []
+        ),
+        external_references=(
+            [
+                spdx.ExternalPackageRef(
+                    spdx.ExternalPackageRefCategory.PACKAGE_MANAGER,
+                    "purl",
+                    component.purl,
+                )
+            ]
+            if component.purl
+            else []
+        ),
     )
 
 

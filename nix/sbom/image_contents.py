@@ -5,8 +5,10 @@ from __future__ import annotations
 import email
 import email.policy
 import hashlib
+import io
 import json
 import tarfile
+import zipfile
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
@@ -20,13 +22,15 @@ class ImageContents:
     """The files of an image, from all its layers, whatever an upper one covers.
 
     digest: the SHA-256 of the configuration; paths: of files and links, without the
-    slash at the beginning; distributions: METADATA by the folder *.dist-info, a path.
+    slash at the beginning; distributions: METADATA by the folder *.dist-info, a path;
+    wheels: METADATA and the file's SHA-256 by the path of the wheel.
     """
 
     digest: str
     configuration: dict[str, Any]
     paths: set[str] = field(default_factory=set)
     distributions: dict[str, Message] = field(default_factory=dict)
+    wheels: dict[str, tuple[Message, str]] = field(default_factory=dict)
 
     @property
     def store_paths(self) -> set[str]:
@@ -65,9 +69,30 @@ def read_layer(layer: tarfile.TarFile, contents: ImageContents) -> None:
         path = member.name.removeprefix("./")
         contents.paths.add(path)
         folder, _, file = path.rpartition("/")
-        if file == "METADATA" and folder.endswith(".dist-info") and member.isfile():
-            content = layer.extractfile(member)
-            assert content is not None
-            contents.distributions[folder] = email.message_from_bytes(
-                content.read(), policy=email.policy.compat32
-            )
+        is_distribution = file == "METADATA" and folder.endswith(".dist-info")
+        if not member.isfile() or not (is_distribution or file.endswith(".whl")):
+            continue
+        extracted = layer.extractfile(member)
+        assert extracted is not None
+        content = extracted.read()
+        if is_distribution:
+            contents.distributions[folder] = parse(content)
+        else:
+            metadata = wheel_metadata(content)
+            contents.wheels[path] = metadata, hashlib.sha256(content).hexdigest()
+
+
+def parse(content: bytes) -> Message:
+    """The fields of a METADATA (PEP 566)."""
+    return email.message_from_bytes(content, policy=email.policy.compat32)
+
+
+def wheel_metadata(content: bytes) -> Message:
+    """The METADATA of a wheel (PEP 427)."""
+    with zipfile.ZipFile(io.BytesIO(content)) as wheel:
+        (name,) = [
+            name
+            for name in wheel.namelist()
+            if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
+        ]
+        return parse(wheel.read(name))

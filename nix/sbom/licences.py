@@ -6,6 +6,7 @@ told the licence is unknown.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from typing import Optional
 
 from debian.copyright import Copyright, NotMachineReadableError
 from license_expression import ExpressionError, ExpressionParseError, get_spdx_licensing
+
+# It tells of addresses that it corrects.
+logging.getLogger("debian.copyright").setLevel(logging.ERROR)
 
 SPDX = get_spdx_licensing()
 IDENTIFIERS = {symbol.lower(): symbol for symbol in SPDX.known_symbols}
@@ -40,6 +44,8 @@ CLASSIFIERS = {
     "The Unlicense (Unlicense)": "Unlicense",
 }
 
+# Of copyright files that are not machine-readable.
+REMARK = "The copyright file refers to the common licenses "
 COMMON_LICENSE = re.compile(r"/usr/share/common-licenses/([A-Za-z0-9.-]*[A-Za-z0-9])")
 
 
@@ -48,11 +54,13 @@ class Licence:
     """A package's licence.
 
     expression: in SPDX' form, None where it is unknown; told: what the package says
-    where that is no expression; texts: those of the expression's LicenseRefs.
+    where that is no expression; remark: what else hints at it; texts: those of the
+    expression's LicenseRefs.
     """
 
     expression: Optional[str] = None
     told: str = ""
+    remark: str = ""
     texts: tuple[tuple[str, str], ...] = field(default=())
 
 
@@ -112,7 +120,9 @@ def debian_expression(synopsis: str, scope: str) -> tuple[str, list[str]]:
         inner = [joined(part, narrower) for part in parts]
         if len(inner) == 1:
             return inner[0]
-        grouped = [f"({each})" if re.search(" (AND|OR) ", each) else each for each in inner]
+        grouped = [
+            f"({each})" if re.search(" (AND|OR) ", each) else each for each in inner
+        ]
         return f" {operator} ".join(grouped)
 
     text = " ".join(synopsis.split())
@@ -137,7 +147,7 @@ def of_debian(copyright_file: Optional[str], source: str) -> Licence:
         parsed = Copyright(copyright_file.splitlines(), strict=False)
     except (NotMachineReadableError, ValueError):
         named = sorted(set(COMMON_LICENSE.findall(copyright_file)))
-        return Licence(told=" ".join(["names", *named]) if named else "")
+        return Licence(remark=REMARK + ", ".join(named) if named else "")
     texts = {
         paragraph.license.synopsis: paragraph.license.text
         for paragraph in parsed.all_license_paragraphs()
