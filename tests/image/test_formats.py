@@ -350,7 +350,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
             assert process.poll() is None, log.read_text()
             try:
                 answer = requests.get(f"http://{address}/v2/", timeout=DEADLINE)
-                return answer.status_code == 200
+                return bool(answer.status_code == 200)
             except requests.ConnectionError:
                 return False
 
