@@ -22,7 +22,7 @@
   vmTools = [ "runInLinuxVM" ];
 
   # of `poetry2nix`
-  poetry2nix = [ "mkPoetryEnv" ];
+  poetry2nix = [ "mkPoetryEnv" "mkPoetryPackages" ];
 
   # of `pkgs.lib`
   lib = [

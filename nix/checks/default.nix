@@ -25,6 +25,15 @@ let
     APP_EXAMPLE_BLACK_IMAGE = images.app-example-black;
     PLATFORM_IMAGE = images.image;
   };
+
+  # What tests/image/test_dockerfile.py builds from, without a network.
+  dockerfileVariables = {
+    APP_EXAMPLE_FOLDER = folder "app-example" ../../app-example;
+    WHEELS = import ./wheels.nix {
+      inherit pkgs poetry2nix;
+      projectDirs = [ ../../app-example ../../tests/image/compiled_wheels ];
+    };
+  };
 in
 {
   checks = {
@@ -39,5 +48,8 @@ in
     app-example = applicationChecks.tests;
   };
 
-  docker-tests = import ./docker_tests.nix { inherit pkgs lib testEnvironment tests imageVariables; };
+  docker-tests = import ./docker_tests.nix {
+    inherit pkgs lib testEnvironment tests;
+    variables = imageVariables // dockerfileVariables;
+  };
 }

@@ -35,13 +35,13 @@ let
 
   installWheel = python: package: runCommand
     "${python.executable}-${package.name}-${package.version}"
-    (pythonEnvironment // {
+    (pythonEnvironment // rec {
       wheel = mirror.files.pythonFile {
         project = package.name;
         location = package.file;
         inherit (package) sha256;
       };
-      passthru = { pname = package.name; inherit (package) version; };
+      passthru = { pname = package.name; inherit (package) version; src = wheel; };
     }) ''
     ${python.interpreter} ${./install_wheel.py} --name ${lib.escapeShellArg package.file} \
       --patchelf ${mirror.bootstrap.patchelf}/bin/patchelf --loader ${python.loader} --rpath ${python.libraryPath} \
@@ -59,26 +59,33 @@ let
     ${python.interpreter} ${./link_environment.py} --python ${python.interpreter} \
       --site-packages ${python.sitePackages} "$out" $packages
   '';
-in
-{
-  # See poetry2nix' README, "mkPoetryEnv"; the arguments below are those that nix/*.nix use.
-  # checkGroups only matter to poetry2nix' mkPoetryApplication: accepted, without effect.
-  mkPoetryEnv =
+
+  # See poetry2nix' README, "mkPoetryPackages" and "mkPoetryEnv"; the arguments below are those that
+  # nix/*.nix use. checkGroups only matter to poetry2nix' mkPoetryApplication: accepted, without effect.
+  mkPoetryPackages =
     { projectDir ? null
     , pyproject ? projectDir + "/pyproject.toml"
     , poetrylock ? projectDir + "/poetry.lock"
     , python ? pkgs.python39
     , preferWheels ? false
-    , groups ? [ "main" "dev" ]
+    , groups ? [ "main" ]
     , checkGroups ? [ "dev" ]
     , extras ? [ "*" ]
     }:
-    let
-      resolved = resolve { inherit pyproject poetrylock python groups extras preferWheels; };
-    in
+    {
+      inherit python;
+      poetryPackages = map (installWheel python)
+        (resolve { inherit pyproject poetrylock python groups extras preferWheels; });
+    };
+in
+{
+  inherit mkPoetryPackages;
+
+  mkPoetryEnv =
+    { python ? pkgs.python39, groups ? [ "main" "dev" ], ... }@arguments:
     linkEnvironment {
       name = "python3-${python.version}-env";
       inherit python;
-      packages = map (installWheel python) resolved;
+      packages = (mkPoetryPackages (arguments // { inherit groups; })).poetryPackages;
     };
 }
