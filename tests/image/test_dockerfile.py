@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -95,7 +95,9 @@ print(key.private_bytes(pem, private, serialization.NoEncryption()).decode())
 def given(variable: str) -> Path:
     """The path that a variable of the environment names."""
     if variable not in os.environ:
-        pytest.fail(f"no {variable} in the environment: ./mirror nix run .#docker-tests")
+        pytest.fail(
+            f"no {variable} in the environment: ./mirror nix run .#docker-tests"
+        )
     return Path(os.environ[variable])
 
 
@@ -140,19 +142,24 @@ class Builder:
     built: list[str] = field(default_factory=list)
 
     def docker_build(
-        self, folder: Path, *options: str, dockerfile: Optional[str] = None
+        self,
+        folder: Path,
+        *options: str,
+        base: Optional[str] = None,
+        dockerfile: Optional[str] = None,
     ) -> "subprocess.CompletedProcess[str]":
         """Run `docker build` on the machine's network.
 
-        dockerfile: a Dockerfile's text, instead of the folder's own.
+        base: another image to build on; dockerfile: a Dockerfile's text, instead of the
+        folder's own.
         """
-        given_by_text = () if dockerfile is None else ("--file", "-")
+        words = ["docker", "build", "--network", "host", "--label", self.label]
+        if dockerfile is None:
+            words += ["--build-arg", f"BASE_IMAGE={base or self.base}"]
+        else:
+            words += ["--file", "-"]
         return subprocess.run(
-            [
-                *("docker", "build", "--network", "host", "--label", self.label),
-                *("--build-arg", f"BASE_IMAGE={self.base}"),
-                *(*options, *given_by_text, str(folder)),
-            ],
+            [*words, *options, str(folder)],
             input=dockerfile or "",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -197,8 +204,8 @@ def builder(
         builder = Builder(index, base, label, [platform, base])
         try:
             empty = tmp_path_factory.mktemp("empty")
-            words = ("--tag", base)
-            done = builder.docker_build(empty, *words, dockerfile=f"FROM {platform}\n")
+            text = f"FROM {platform}\n"
+            done = builder.docker_build(empty, "--tag", base, dockerfile=text)
             assert done.returncode == 0, done.stdout
             yield builder
         finally:
@@ -241,6 +248,23 @@ def containers(stages: Mapping[str, str]) -> Iterator[Containers]:
 def production(containers: Containers) -> Container:
     """A container of the last stage."""
     return containers.start("production")
+
+
+StartImage = Callable[..., Container]
+
+
+@pytest.fixture
+def start_image() -> Iterator[StartImage]:
+    """Starts containers of any image in Docker, for one test."""
+    images: dict[str, str] = {}
+    containers = Containers(images)
+
+    def start(image: str, **options: Any) -> Container:
+        images[image] = image
+        return containers.start(image, **options)
+
+    yield start
+    containers.remove()
 
 
 def layers(image: str) -> list[str]:
@@ -331,17 +355,13 @@ def test_the_test_stage_tests_and_reports(
 
 
 def test_the_test_stage_fails_where_a_test_does(
-    builder: Builder, example: Path
+    builder: Builder, start_image: StartImage, example: Path
 ) -> None:
     main = example / "app/main.py"
     main.write_text(main.read_text().replace("sausage", "gherkin"))
-    containers = Containers({"test": builder.build(example, "test")})
-    try:
-        container = containers.start("test", served=False)
-        assert container.wait() == 1
-        assert "gherkin" in container.logs()
-    finally:
-        containers.remove()
+    container = start_image(builder.build(example, "test"), served=False)
+    assert container.wait() == 1
+    assert "gherkin" in container.logs()
 
 
 def test_the_black_stage_checks(containers: Containers) -> None:
@@ -397,7 +417,9 @@ def test_nothing_but_the_sources_is_in_the_build_context(
     ]
 
 
-def test_compiled_wheels_are_imported(builder: Builder, tmp_path: Path) -> None:
+def test_compiled_wheels_are_imported(
+    builder: Builder, start_image: StartImage, tmp_path: Path
+) -> None:
     for name in ("pyproject.toml", "poetry.lock"):
         source = Path(__file__).with_name("compiled_wheels") / name
         shutil.copyfile(source, tmp_path / name)
@@ -407,11 +429,7 @@ def test_compiled_wheels_are_imported(builder: Builder, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
     (tmp_path / "app/main.py").write_text(COMPILED_APPLICATION)
-    containers = Containers({"production": builder.build(tmp_path)})
-    try:
-        answer = json.loads(containers.start("production").answer() or "")
-    finally:
-        containers.remove()
+    answer = json.loads(start_image(builder.build(tmp_path)).answer() or "")
     expected = locked(tmp_path / "poetry.lock")["pydantic"]
     assert answer == {"pydantic": expected, "loop": "uvloop"}
 
@@ -435,11 +453,10 @@ def test_a_company_s_certificate_comes_with_the_base_image(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     with served_index(context) as index:
-        words = ("--target", "dependencies")
-        words += ("--build-arg", f"POETRY_PYPI_MIRROR_URL={index}")
+        words = ["--target", "dependencies"]
+        words += ["--build-arg", f"POETRY_PYPI_MIRROR_URL={index}"]
         done = builder.docker_build(example, *words)
         assert done.returncode != 0
         assert "CERTIFICATE_VERIFY_FAILED" in done.stdout
-        words += ("--build-arg", f"BASE_IMAGE={company}")
-        done = builder.docker_build(example, *words)
+        done = builder.docker_build(example, *words, base=company)
         assert done.returncode == 0, done.stdout
