@@ -29,6 +29,9 @@ from .conftest import Container, Containers, docker, poll, write_application
 BUILD_SECONDS = 300.0
 RELOAD_SECONDS = 2.0
 LABEL = "uvicorn-gunicorn-poetry.test"
+
+pytestmark = pytest.mark.timeout(2 * BUILD_SECONDS)
+
 STAGES = (
     "dependencies",
     "development-dependencies",
@@ -153,7 +156,8 @@ class Builder:
         base: another image to build on; dockerfile: a Dockerfile's text, instead of the
         folder's own.
         """
-        words = ["docker", "build", "--network", "host", "--label", self.label]
+        words = ["docker", "build", "--force-rm", "--network", "host"]
+        words += ["--label", self.label]
         if dockerfile is None:
             words += ["--build-arg", f"BASE_IMAGE={base or self.base}"]
         else:
