@@ -16,7 +16,7 @@ def refusal(project: Project) -> str:
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if "mkApplication" in line]
     (line,) = [line for line in lines if "error: " in line]
-    return line.partition("mkApplication: ")[2]
+    return str(line.partition("mkApplication: ")[2])
 
 
 @pytest.mark.parametrize(

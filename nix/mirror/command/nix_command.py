@@ -122,12 +122,14 @@ def refers_to_base(reference: str) -> bool:
     True
     >>> refers_to_base("path:/srv/another")
     False
+    >>> refers_to_base("../uvicorn-gunicorn-poetry")
+    True
     """
     scheme, _, path = reference.partition("?")[0].rpartition(":")
     parts = path.strip("/").split("/")
     if scheme in ("github", "gitlab", "sourcehut"):
         parts = parts[:2]
-    elif scheme in ("", "flake"):
+    elif scheme in ("", "flake") and not path.startswith(("/", ".")):
         parts = parts[:1]
     return parts[-1].removesuffix(".git") == BASE
 
