@@ -8,13 +8,17 @@ let
   environment = import ./environment.nix { inherit poetry2nix; };
   virtualEnvironment = import ./virtual_environment.nix { inherit pkgs; };
   applicationServer = import ./application_server.nix { inherit pkgs; };
+  compiler = import ./compiler.nix { inherit pkgs; };
   buildImage = import ./image.nix { inherit pkgs applicationServer; };
 
   # A project -> its image, environments and checks.
   mkApplication = import ./application.nix { inherit pkgs environment buildImage; };
 
   # The platform image: Python, Gunicorn, Uvicorn, Poetry, no application.
-  image = import ./platform.nix { inherit pkgs environment virtualEnvironment buildImage; };
+  platform = arguments: import ./platform.nix
+    ({ inherit pkgs environment virtualEnvironment compiler buildImage; } // arguments);
+  image = platform { };
+  image-full = platform { full = true; };
 
   example = mkApplication { projectDir = ../app-example; };
   edited = mkApplication {
@@ -24,7 +28,7 @@ let
 
   proof = import ./checks {
     inherit pkgs poetry2nix environment;
-    images = { inherit image; app-example = example.image; app-example-edited = edited.image; };
+    images = { inherit image image-full; app-example = example.image; app-example-edited = edited.image; };
     applicationChecks = example.checks;
   };
 in
@@ -32,7 +36,7 @@ in
   inherit mkApplication;
   inherit (proof) checks;
   packages = {
-    inherit image;
+    inherit image image-full;
     app-example = example.image;
     inherit (proof) docker-tests;
     default = image;

@@ -4,15 +4,34 @@
   # of `pkgs`
   packages = [
     "busybox"
+    "bzip2"
     "cacert"
+    "cyrus_sasl"
     "docker"
+    "expat"
+    "gcc"
     "glibc"
+    "gnumake"
+    "libffi"
+    "libuuid"
+    "libxml2"
+    "libxslt"
+    "libyaml"
+    "ncurses"
+    "openldap"
+    "openssl"
+    "pkg-config"
+    "postgresql"
     "python39"
+    "readline"
     "runCommand"
     "shellcheck"
+    "sqlite"
     "tzdata"
     "writeShellScriptBin"
     "writeText"
+    "xz"
+    "zlib"
   ];
 
   # of `pkgs.dockerTools` and `pkgs.vmTools`
@@ -26,11 +45,15 @@
   lib = [
     "concatStringsSep"
     "escapeShellArg"
+    "getDev"
     "hasSuffix"
     "importTOML"
     "makeBinPath"
+    "makeLibraryPath"
+    "makeSearchPathOutput"
     "mapAttrsToList"
     "optionalAttrs"
     "optionalString"
+    "optionals"
   ];
 }

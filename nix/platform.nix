@@ -1,5 +1,7 @@
 # The platform image: a server and a virtual environment for any ASGI application, with Poetry.
-{ pkgs, environment, virtualEnvironment, buildImage }:
+#
+# full  whether it has compilers and headers, for dependencies that come as source
+{ pkgs, environment, virtualEnvironment, compiler, buildImage, full ? false }:
 
 let
   inherit (pkgs) lib;
@@ -12,17 +14,19 @@ let
     environment = environment { projectDir = ./platform; inherit python; };
   };
   poetry = environment { projectDir = ./poetry; inherit python; };
+  building = compiler { inherit python; };
 in
 buildImage {
   inherit (project) name;
-  tag = "python${python.version}";
+  tag = "python${python.version}${lib.optionalString full "-full"}";
   inherit python;
-  path = [ "/opt/poetry/bin" ];
+  path = [ "/opt/poetry/bin" ] ++ lib.optionals full building.path;
   environmentVariables = {
     POETRY_HOME = "/opt/poetry";
     POETRY_VIRTUALENVS_IN_PROJECT = "true";
-  };
-  labels."org.opencontainers.image.description" = project.description;
+  } // lib.optionalAttrs full building.environmentVariables;
+  labels."org.opencontainers.image.description" = project.description
+    + lib.optionalString full ", with compilers and headers for dependencies that come as source";
   rootCommands = ''
     cp -r ${server} .${location}
     chmod -R u+w .${location}

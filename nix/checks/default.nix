@@ -21,6 +21,7 @@ let
     APP_EXAMPLE_IMAGE = images.app-example;
     APP_EXAMPLE_EDITED_IMAGE = images.app-example-edited;
     PLATFORM_IMAGE = images.image;
+    PLATFORM_FULL_IMAGE = images.image-full;
   };
 in
 {

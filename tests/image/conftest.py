@@ -21,6 +21,7 @@ VARIABLES = {
     "app-example": "APP_EXAMPLE_IMAGE",
     "app-example-edited": "APP_EXAMPLE_EDITED_IMAGE",
     "platform": "PLATFORM_IMAGE",
+    "platform-full": "PLATFORM_FULL_IMAGE",
 }
 DEADLINE = 60.0
 LOAD_SECONDS = 240.0
