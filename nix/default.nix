@@ -27,7 +27,7 @@ let
   };
 
   proof = import ./checks {
-    inherit pkgs poetry2nix environment;
+    inherit pkgs poetry2nix environment compiler;
     images = { inherit image image-full; app-example = example.image; app-example-edited = edited.image; };
     applicationChecks = example.checks;
   };

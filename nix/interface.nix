@@ -9,6 +9,7 @@
     "cyrus_sasl"
     "docker"
     "expat"
+    "fetchPypi"
     "gcc"
     "glibc"
     "gnumake"

@@ -32,6 +32,7 @@ buildImage {
     chmod -R u+w .${location}
     mkdir -p opt/poetry/bin
     ln -s ${poetry} opt/poetry/venv
-    ln -s ../venv/bin/poetry opt/poetry/bin/poetry
+    cp ${./poetry/poetry.sh} opt/poetry/bin/poetry
+    chmod 755 opt/poetry/bin/poetry
   '';
 }

@@ -1,5 +1,5 @@
 # All checks by name; each is one file.
-{ pkgs, poetry2nix, environment, images, applicationChecks }:
+{ pkgs, poetry2nix, environment, compiler, images, applicationChecks }:
 
 let
   inherit (pkgs) lib;
@@ -29,6 +29,7 @@ in
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
+    compiler = import ./compiler.nix { inherit pkgs compiler; };
     closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment tests;
@@ -37,5 +38,8 @@ in
     app-example = applicationChecks.tests;
   };
 
-  docker-tests = import ./docker_tests.nix { inherit pkgs lib testEnvironment tests imageVariables; };
+  docker-tests = import ./docker_tests.nix {
+    inherit pkgs lib testEnvironment tests;
+    imageVariables = imageVariables // { PACKAGE_INDEX = import ./package_index.nix { inherit pkgs; }; };
+  };
 }

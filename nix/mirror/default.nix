@@ -39,6 +39,8 @@ let
       gcc gnumake pkg-config bzip2 cyrus_sasl expat libffi libuuid libxml2 libxslt libyaml ncurses openldap openssl
       postgresql readline sqlite xz zlib;
 
+    fetchPypi = import ./fetch_pypi.nix { inherit (final.mirror) files; };
+
     inherit (final.mirror.virtualMachine) docker;
 
     vmTools = import ./vm_tools.nix { inherit lib; inherit (final) mirror writeText busybox; };

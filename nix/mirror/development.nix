@@ -26,10 +26,10 @@ let
   };
   below = [ glibc python39 libraries ];
 
-  library = name: package: import ./development_library.nix { inherit debianTree; } {
+  library = name: packages: import ./development_library.nix { inherit debianTree; } {
     inherit name exclude below;
-    version = versionOf "development" package;
-    packages = lib.filter (entry: entry.package == package) locks.development;
+    version = versionOf "development" (builtins.head packages);
+    packages = lib.filter (entry: lib.elem entry.package packages) locks.development;
     postBuild = adjustments.${name} or "";
   };
 
@@ -60,22 +60,22 @@ let
   };
 in
 lib.mapAttrs library {
-  bzip2 = "libbz2-dev";
-  cyrus_sasl = "libsasl2-dev";
-  expat = "libexpat1-dev";
-  libffi = "libffi-dev";
-  libuuid = "uuid-dev";
-  libxml2 = "libxml2-dev";
-  libxslt = "libxslt1-dev";
-  libyaml = "libyaml-dev";
-  ncurses = "libncurses-dev";
-  openldap = "libldap2-dev";
-  openssl = "libssl-dev";
-  postgresql = "libpq-dev";
-  readline = "libreadline-dev";
-  sqlite = "libsqlite3-dev";
-  xz = "liblzma-dev";
-  zlib = "zlib1g-dev";
+  bzip2 = [ "libbz2-dev" ];
+  cyrus_sasl = [ "libsasl2-dev" ];
+  expat = [ "libexpat1-dev" ];
+  libffi = [ "libffi-dev" ];
+  libuuid = [ "uuid-dev" ];
+  libxml2 = [ "libxml2-dev" "libicu-dev" ];
+  libxslt = [ "libxslt1-dev" ];
+  libyaml = [ "libyaml-dev" ];
+  ncurses = [ "libncurses-dev" ];
+  openldap = [ "libldap2-dev" ];
+  openssl = [ "libssl-dev" ];
+  postgresql = [ "libpq-dev" ];
+  readline = [ "libreadline-dev" ];
+  sqlite = [ "libsqlite3-dev" ];
+  xz = [ "liblzma-dev" ];
+  zlib = [ "zlib1g-dev" ];
 }
   // {
   gcc = import ./gcc.nix { inherit lib debianTree glibc; } {
