@@ -8,6 +8,7 @@ let
   environment = import ./environment.nix { inherit poetry2nix; };
   virtualEnvironment = import ./virtual_environment.nix { inherit pkgs; };
   applicationServer = import ./application_server.nix { inherit pkgs; };
+  compiler = import ./compiler.nix { inherit pkgs; };
   buildImage = import ./image.nix { inherit pkgs applicationServer; };
 
   poetryEnvironment = environment { projectDir = ./poetry; python = pkgs.python39; };
@@ -17,7 +18,10 @@ let
   mkApplication = import ./application.nix { inherit pkgs environment applicationServer buildImage poetry; };
 
   # The platform image: Python, Gunicorn, Uvicorn, Poetry, no application.
-  image = import ./platform.nix { inherit pkgs environment virtualEnvironment buildImage poetryEnvironment; };
+  platform = arguments: import ./platform.nix
+    ({ inherit pkgs environment virtualEnvironment compiler buildImage poetryEnvironment; } // arguments);
+  image = platform { };
+  image-full = platform { full = true; };
 
   example = mkApplication { projectDir = ../app-example; };
   edited = mkApplication {
@@ -33,8 +37,8 @@ let
   };
 
   proof = import ./checks {
-    inherit pkgs poetry2nix environment mkApplication;
-    images = { inherit image; app-example-edited = edited.image; } // exampleImages;
+    inherit pkgs poetry2nix environment mkApplication compiler;
+    images = { inherit image image-full; app-example-edited = edited.image; } // exampleImages;
     applicationChecks = example.checks;
   };
 in
@@ -42,7 +46,7 @@ in
   inherit mkApplication;
   inherit (proof) checks;
   packages = exampleImages // {
-    inherit image poetry;
+    inherit image image-full poetry;
     inherit (proof) docker-tests;
     default = image;
   };

@@ -1,5 +1,7 @@
 # The platform image: a server and a virtual environment for any ASGI application, with Poetry.
-{ pkgs, environment, virtualEnvironment, buildImage, poetryEnvironment }:
+#
+# full  whether it has compilers and headers, for dependencies that come as source
+{ pkgs, environment, virtualEnvironment, compiler, buildImage, poetryEnvironment, full ? false }:
 
 let
   inherit (pkgs) lib;
@@ -11,23 +13,26 @@ let
     inherit python location;
     environment = environment { projectDir = ./platform; inherit python; };
   };
+  building = compiler { inherit python; };
 in
 buildImage {
   inherit (project) name;
-  tag = "python${python.version}";
+  tag = "python${python.version}${lib.optionalString full "-full"}";
   inherit python;
-  path = [ "/opt/poetry/bin" ];
+  path = [ "/opt/poetry/bin" ] ++ lib.optionals full building.path;
   entrypoints = true;
   environmentVariables = {
     POETRY_HOME = "/opt/poetry";
     POETRY_VIRTUALENVS_IN_PROJECT = "true";
-  };
-  labels."org.opencontainers.image.description" = project.description;
+  } // lib.optionalAttrs full building.environmentVariables;
+  labels."org.opencontainers.image.description" = project.description
+    + lib.optionalString full ", with compilers and headers for dependencies that come as source";
   rootCommands = ''
     cp -r ${server} .${location}
     chmod -R u+w .${location}
     mkdir -p opt/poetry/bin
     ln -s ${poetryEnvironment} opt/poetry/venv
-    ln -s ../venv/bin/poetry opt/poetry/bin/poetry
+    cp ${./poetry/poetry.sh} opt/poetry/bin/poetry
+    chmod 755 opt/poetry/bin/poetry
   '';
 }

@@ -1,5 +1,5 @@
 # All checks by name; each is one file.
-{ pkgs, poetry2nix, environment, mkApplication, images, applicationChecks }:
+{ pkgs, poetry2nix, environment, mkApplication, compiler, images, applicationChecks }:
 
 let
   inherit (pkgs) lib;
@@ -24,6 +24,7 @@ let
     APP_EXAMPLE_TEST_IMAGE = images.app-example-test;
     APP_EXAMPLE_BLACK_IMAGE = images.app-example-black;
     PLATFORM_IMAGE = images.image;
+    PLATFORM_FULL_IMAGE = images.image-full;
   };
 
   # What tests/image/test_dockerfile.py builds from, without a network.
@@ -40,6 +41,7 @@ in
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
+    compiler = import ./compiler.nix { inherit pkgs compiler; };
     closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment tests;
@@ -50,6 +52,7 @@ in
 
   docker-tests = import ./docker_tests.nix {
     inherit pkgs lib testEnvironment tests;
-    variables = imageVariables // dockerfileVariables;
+    variables = imageVariables // dockerfileVariables
+      // { PACKAGE_INDEX = import ./package_index.nix { inherit pkgs; }; };
   };
 }

@@ -15,6 +15,7 @@ pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
       MYPYPATH=$folder:nix:nix/mirror/command:nix/mirror/builders:nix/mirror/poetry2nix:tests/mirror/support \
         ${testEnvironment}/bin/mypy --config-file nix/checks/mypy.ini --cache-dir "$TMPDIR/mypy" "$folder"/*.py
     done
-    shellcheck mirror .ci/run .ci/docker nix/entrypoints/*.sh nix/mirror/debian_tree.sh nix/mirror/guest/*.sh
+    shellcheck mirror .ci/run .ci/docker nix/entrypoints/*.sh nix/mirror/debian_tree.sh nix/mirror/guest/*.sh \
+      nix/poetry/poetry.sh
   } 2>&1 | tee "$out"
 ''

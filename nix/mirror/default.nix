@@ -13,6 +13,7 @@ let
 
     mirror = rec {
       locks = lib.importJSON ./debian/lock.json;
+      versionOf = import ./version_of.nix { inherit lib locks; };
       files = import ./files.nix { inherit system; };
       bootstrap = import ./bootstrap.nix { inherit lib system files locks; };
       debianTree = import ./debian_tree.nix { inherit lib bootstrap; };
@@ -33,6 +34,12 @@ let
 
     inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
       glibc busybox cacert tzdata shellcheck python39;
+
+    inherit (import ./development.nix { inherit lib; inherit (final) mirror glibc python39; })
+      gcc gnumake pkg-config bzip2 cyrus_sasl expat libffi libuuid libxml2 libxslt libyaml ncurses openldap openssl
+      postgresql readline sqlite xz zlib;
+
+    fetchPypi = import ./fetch_pypi.nix { inherit (final.mirror) files; };
 
     inherit (final.mirror.virtualMachine) docker;
 

@@ -2,13 +2,8 @@
 { lib, mirror, runCommand }:
 
 let
-  inherit (mirror) debianTree locks;
+  inherit (mirror) debianTree locks versionOf;
   exclusions = import ./debian_exclusions.nix;
-
-  # The upstream version of a set's package: "1:3.9.2-1+deb11u7" -> "3.9.2"
-  versionOf = set: package:
-    let found = builtins.head (lib.filter (entry: entry.package == package) locks.${set}); in
-    builtins.elemAt (builtins.match "([0-9]+:)?([^-+~]+).*" found.version) 1;
 in
 rec {
   glibc = debianTree {
@@ -59,5 +54,6 @@ rec {
     version = versionOf "python39" "python3.9";
     packages = locks.python39;
     exclude = exclusions;
+    headers = lib.filter (entry: entry.package == "libpython3.9-dev") locks.development;
   };
 }

@@ -1,5 +1,6 @@
-# Debian's CPython as nixpkgs' `python3X`: a prefix that runs from the store, byte-compiled.
-{ lib, mirror, runCommand, glibc, version, packages, exclude }:
+# Debian's CPython as nixpkgs' `python3X`: a prefix that runs from the store, byte-compiled. Its
+# headers are an output of their own, `dev`, from the packages `headers`.
+{ lib, mirror, runCommand, glibc, version, packages, exclude, headers }:
 
 let
   parts = builtins.match "([0-9]+)\\.([0-9]+).*" version;
@@ -40,4 +41,11 @@ in
 tree // {
   interpreter = "${tree}/bin/${executable}";
   libraryPath = "${tree}/${libraries}:${glibc}/${libraries}";
+  dev = import ./development_library.nix { inherit (mirror) debianTree; } {
+    name = "python3-dev";
+    inherit version;
+    packages = headers;
+    below = [ glibc ];
+    exclude = exclude ++ [ "bin" "lib/python3*" "lib/x86_64-linux-gnu/*.so" "lib/x86_64-linux-gnu/pkgconfig/*-embed.pc" ];
+  };
 }

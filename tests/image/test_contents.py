@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from operator import methodcaller
 
 import pytest
 
@@ -22,12 +23,17 @@ COMPILERS = {
     "make",
     "rustc",
 }
-BUDGET = {"app-example": 80_000_000, "platform": 130_000_000}
+BUDGET = {
+    "app-example": 80_000_000,
+    "platform": 130_000_000,
+    "platform-full": 320_000_000,
+}
 
 # Wheels of Poetry's own environment that carry a header among their modules.
 WHEEL_DATA = re.compile(r"/site-packages/(cffi|dulwich|rapidfuzz)/[^/]+\.(h|hpp)$")
 
-images = pytest.mark.parametrize("name", ["app-example", "platform"])
+images = pytest.mark.parametrize("name", ["app-example", "platform", "platform-full"])
+images_without_compilers = pytest.mark.parametrize("name", ["app-example", "platform"])
 
 
 def complaint(image: Image, entries: list[Entry]) -> str:
@@ -35,7 +41,7 @@ def complaint(image: Image, entries: list[Entry]) -> str:
     return "\n".join(image.chain(entry.path) for entry in entries)
 
 
-@images
+@images_without_compilers
 def test_no_compilers(archives: Mapping[str, Image], name: str) -> None:
     image = archives[name]
     # busybox's own applets are links to it
@@ -47,7 +53,7 @@ def test_no_compilers(archives: Mapping[str, Image], name: str) -> None:
     assert not complaint(image, list(found))
 
 
-@images
+@images_without_compilers
 def test_no_headers_and_no_static_libraries(
     archives: Mapping[str, Image], name: str
 ) -> None:
@@ -57,6 +63,31 @@ def test_no_headers_and_no_static_libraries(
         and not WHEEL_DATA.search(entry.path)
     )
     assert not complaint(image, list(found))
+
+
+def test_full_has_compilers_and_headers(archives: Mapping[str, Image]) -> None:
+    image = archives["platform-full"]
+    paths = [entry.path for entry in image.entries]
+    wanted = [f"/bin/{program}" for program in ("ar", "cc", "g++", "ld", "make")]
+    wanted += ["/Python.h", "/stdio.h", "/linux/limits.h", "/vector", "/openssl/ssl.h"]
+    missing = [
+        end for end in wanted if not any(map(methodcaller("endswith", end), paths))
+    ]
+    assert not missing
+
+
+def test_full_is_the_platform_and_more(archives: Mapping[str, Image]) -> None:
+    """A virtual environment filled in the full image finds all of Python's in the other."""
+    plain, full = archives["platform"], archives["platform-full"]
+    assert set(plain.references) < set(full.references)
+    added = {"C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "PKG_CONFIG_PATH"}
+    assert set(full.environment) - set(plain.environment) == added
+    changed = {
+        variable
+        for variable, value in plain.environment.items()
+        if full.environment[variable] != value
+    }
+    assert changed == {"PATH"}
 
 
 @images
@@ -177,6 +208,7 @@ def test_labels_and_tag_say_the_real_version(
     expected = {
         "app-example": "app-example:1.0.0",
         "platform": f"uvicorn-gunicorn-poetry:python{version}",
+        "platform-full": f"uvicorn-gunicorn-poetry:python{version}-full",
     }
     assert tag == expected[name]
     assert labels["org.opencontainers.image.title"] == tag.partition(":")[0]
