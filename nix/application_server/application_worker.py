@@ -30,13 +30,16 @@ from types import FrameType
 from typing import Any
 
 from application_reloader import ApplicationReloader
+from first_failure import FirstFailure
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
 from uvicorn.server import Server
 
 RELOAD_SECONDS = 1.4
 ABORT_SECONDS = 0.8
 FIRST_REQUEST_SECONDS = 0.1
 POLL_SECONDS = 0.05
+FIRST_FAILURE_SECONDS = 10
 HEARTBEAT_SECONDS = 0.25
 OWN_RELOAD_ENGINES = ("auto", "poll")
 
@@ -374,14 +377,37 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
             self._exit_if_stopped()
             if self.cfg.reload:
                 self.wsgi = self._substitute(error)
-            elif isinstance(error, SystemExit):
-                self.log.exception("The application has exited while it was imported")
-                sys.exit(Arbiter.WORKER_BOOT_ERROR)
             else:
+                self._leave_to_first_failure()
+                self._report_failure(error)
                 raise
         finally:
             self._importing = False
         self._exit_if_stopped()
+
+    def _leave_to_first_failure(self) -> None:
+        """Wait for the server's end if another worker has failed before this one."""
+        if _first_failure.is_mine():
+            return
+        end = time.monotonic() + FIRST_FAILURE_SECONDS
+        while time.monotonic() < end:
+            self.notify()
+            self.check_arbiter()
+            self._exit_if_stopped()
+            time.sleep(POLL_SECONDS)
+
+    def _report_failure(self, error: BaseException) -> None:
+        """End the worker if it takes no traceback to understand what is wrong.
+
+        Gunicorn's own line about a variable that the module lacks would at the level
+        "debug" come with a traceback from Gunicorn's code.
+        """
+        if isinstance(error, AppImportError):
+            print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+        if isinstance(error, SystemExit):
+            self.log.exception("The application has exited while it was imported")
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def _start_reloader(self) -> None:
         """Replace the reloader that Gunicorn has prepared, unless it was asked for.
@@ -482,3 +508,4 @@ class _Forking:
 
 
 _forking = _Forking()
+_first_failure = FirstFailure()
