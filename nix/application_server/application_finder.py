@@ -111,6 +111,8 @@ def why_missing(module: str, folders: Sequence[str]) -> str | None:
     where the module belongs. Nothing is imported and no code of the application runs;
     where a package's code could make up for what is missing, the module counts as there.
     """
+    if sys.modules.get(module) is not None:
+        return None
     importlib.invalidate_caches()
     package: Package | None = None
     parts = module.split(".")

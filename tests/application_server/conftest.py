@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import importlib.util
+import importlib
 import os
 import signal
 import socket
@@ -208,15 +208,10 @@ def start(project: Path) -> Iterator[Callable[..., Server]]:
 
 
 def load_module(name: str) -> ModuleType:
-    """Import one of the modules under test by its path, under its own name."""
-    specification = importlib.util.spec_from_file_location(
-        name, APPLICATION_SERVER / f"{name}.py"
-    )
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    return module
+    """Import one of the modules under test, which import each other by their names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(APPLICATION_SERVER), *sys.path])
+        return importlib.import_module(name)
 
 
 @pytest.fixture(scope="session")
