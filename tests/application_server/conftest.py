@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# Gunicorn 20.1 imports pkg_resources, which warns of its end.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    importlib.import_module("gunicorn.config")
 
 settings.register_profile("unhurried", database=None, deadline=None)
 settings.load_profile("unhurried")

@@ -237,9 +237,8 @@ def open_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o755)
     yield folder
-    for path in folder.rglob("*"):
-        if path.is_dir():
-            path.chmod(0o755)
+    for path in (folder, folder / "zz_app"):
+        path.chmod(0o755)
     shutil.rmtree(folder)
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from .conftest import Server, load_module, process_is_alive, wait_for
 
 SHELL = shutil.which("sh")
+SLEEP = f"{sys.executable} -c 'import time; time.sleep(60)'"
 STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT]
 
 Start = Callable[..., Server]
@@ -22,7 +24,10 @@ WriteHook = Callable[..., str]
 
 @pytest.fixture
 def write_hook(project: Path) -> WriteHook:
-    """A function that writes the pre-start hook of the project."""
+    """A function that writes the pre-start hook of the project.
+
+    Its commands are the shell's own and Python: there may be no others.
+    """
 
     def write(text: str, first_line: str = f"#!{SHELL}\n", mode: int = 0o755) -> str:
         path = project / "hook"
@@ -39,8 +44,9 @@ def test_hook_runs_once_before_the_port_is_open(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     hook = write_hook(
-        "echo to output; echo to errors >&2; pwd >> runs\n"
-        "while [ ! -e go ]; do sleep 0.02; done\n"
+        f"echo to output; echo to errors >&2; pwd >> runs\n{sys.executable} -c '\n"
+        "import os, time\n"
+        'while not os.path.exists("go"): time.sleep(0.02)\n\'\n'
     )
     server = start(PRE_START_PATH=hook, BIND=f"127.0.0.1:{port}", WORKERS="2")
     server.port = port
@@ -62,7 +68,10 @@ def test_hook_can_bring_the_application(
     project: Path, start: Start, write_hook: WriteHook
 ) -> None:
     (project / "app").rename(project / "later")
-    server = start("--preload", PRE_START_PATH=write_hook("mv later app\n"))
+    hook = write_hook(
+        f'{sys.executable} -c \'import os; os.rename(*["later", "app"])\'\n'
+    )
+    server = start("--preload", PRE_START_PATH=hook)
     assert wait_for(server.body) == "one"
 
 
@@ -126,10 +135,10 @@ def test_stop_is_forwarded(
     name = number.name[len("SIG") :]
     hook = write_hook(
         f"trap 'echo trapped > trapped; exit 9' {name}\n"
-        "sleep 60 & echo $! > running.new; mv running.new running\nwait\n"
+        f"{SLEEP} & echo $! > running\nwait\n"
     )
     server = start(PRE_START_PATH=hook)
-    wait_for((project / "running").exists)
+    sleeper = int(wait_for(lambda: text_of(project / "running")))
     began = time.monotonic()
     server.send(number)
     assert server.wait() == 0
@@ -138,14 +147,15 @@ def test_stop_is_forwarded(
     line = f"PRE_START_PATH={hook!r} has ended after {number.name}, the server with it"
     assert server.errors().splitlines()[-1] == line
     assert server.output() == ""
-    sleeper = int((project / "running").read_text())
     wait_for(lambda: not process_is_alive(sleeper))
 
 
 def test_stop_reaches_what_a_shell_waits_for(
     project: Path, start: Start, write_hook: WriteHook
 ) -> None:
-    hook = write_hook("trap 'touch trapped; exit 1' TERM\ntouch running\nsleep 60\n")
+    hook = write_hook(
+        f"trap 'echo > trapped; exit 1' TERM\necho > running\n{SLEEP}\nwait\n"
+    )
     server = start(PRE_START_PATH=hook)
     wait_for((project / "running").exists)
     wait_for(lambda: children_of(children_of(server.process.pid)[0]))
@@ -160,26 +170,22 @@ def test_stop_reaches_what_a_shell_waits_for(
 def test_hook_that_does_not_end_is_killed_with_its_children(
     project: Path, start: Start, write_hook: WriteHook, grace: str, at_least: float
 ) -> None:
-    hook = write_hook(
-        "trap '' TERM INT QUIT\n"
-        "sleep 60 & echo $! > running.new; mv running.new running\nwait\n"
-    )
+    hook = write_hook(f"trap '' TERM INT QUIT\n{SLEEP} & echo $! > running\nwait\n")
     server = start(PRE_START_PATH=hook, GRACEFUL_TIMEOUT=grace)
-    wait_for((project / "running").exists)
+    sleeper = int(wait_for(lambda: text_of(project / "running")))
     began = time.monotonic()
     server.send(signal.SIGTERM)
     assert server.wait() == 0
     assert at_least <= time.monotonic() - began < 5
     [line] = server.errors().splitlines()
     assert line.endswith(" was killed after SIGTERM, the server with it")
-    sleeper = int((project / "running").read_text())
     wait_for(lambda: not process_is_alive(sleeper))
 
 
 def test_what_a_hook_leaves_running_is_left_alone(
     project: Path, start: Start, write_hook: WriteHook
 ) -> None:
-    hook = write_hook("sleep 60 > /dev/null 2>&1 &\necho $! > left\n")
+    hook = write_hook(f"{SLEEP} > /dev/null 2>&1 &\necho $! > left\n")
     server = start(PRE_START_PATH=hook)
     server.worker_pid()
     left = int((project / "left").read_text())
@@ -201,6 +207,12 @@ def test_signals_have_names() -> None:
     name = load_module("pre_start_hook").signal_name
     assert name(15) == "SIGTERM"
     assert name(40) == "signal 40"
+
+
+def text_of(path: Path) -> str:
+    """Return a file's line as soon as it is complete."""
+    text = path.read_text() if path.exists() else ""
+    return text if text.endswith("\n") else ""
 
 
 def children_of(pid: int) -> list[int]:
