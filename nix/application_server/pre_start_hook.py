@@ -21,6 +21,7 @@ from setting_errors import INVALID_CONFIGURATION
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 STATUS_OF_SIGNAL = 128
+TERMINATION_SECONDS = 1.0
 STOPPED = 0
 
 
@@ -28,8 +29,9 @@ class Hook:
     """One run of the hook, in a session of its own.
 
     Signals go to all processes of the session's group: a shell that waits for a program
-    would put off its own ``trap`` until that program ends. ``grace`` is the time in
-    seconds that the hook has for its end; after it the whole group is killed.
+    would put off its own ``trap`` until that program ends. Shells ignore SIGQUIT, and
+    SIGINT for programs in the background: SIGTERM follows a second later. ``grace`` is
+    the time in seconds that the hook has for its end; then the whole group is killed.
     """
 
     def __init__(self, path: str, grace: float) -> None:
@@ -37,6 +39,7 @@ class Hook:
         self.stopped_by: int | None = None
         self.was_killed = False
         self._grace = grace
+        self._termination_is_due = False
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
@@ -59,7 +62,7 @@ class Hook:
         handlers: dict[int, Any] = {
             number: signal.signal(number, self._stop) for number in STOP_SIGNALS
         }
-        handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._kill)
+        handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._insist)
         try:
             yield
         finally:
@@ -75,14 +78,25 @@ class Hook:
 
     def _forward(self, number: int, is_first: bool = True) -> None:
         self._signal_group(number)
-        if is_first and self._grace > 0:
+        if not is_first:
+            return
+        if number != signal.SIGTERM and self._grace > TERMINATION_SECONDS:
+            self._termination_is_due = True
+            signal.setitimer(signal.ITIMER_REAL, TERMINATION_SECONDS)
+        elif self._grace > 0:
             signal.setitimer(signal.ITIMER_REAL, self._grace)
-        elif is_first:
-            self._kill(signal.SIGALRM, None)
+        else:
+            self._insist(signal.SIGALRM, None)
 
-    def _kill(self, number: int, frame: FrameType | None) -> None:
-        self.was_killed = True
-        self._signal_group(signal.SIGKILL)
+    def _insist(self, number: int, frame: FrameType | None) -> None:
+        if self._termination_is_due:
+            self._termination_is_due = False
+            self._signal_group(signal.SIGTERM)
+            rest = self._grace - TERMINATION_SECONDS
+            signal.setitimer(signal.ITIMER_REAL, rest)
+        else:
+            self.was_killed = True
+            self._signal_group(signal.SIGKILL)
 
     def _signal_group(self, number: int) -> None:
         if self._process is not None:

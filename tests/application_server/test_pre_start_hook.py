@@ -166,6 +166,24 @@ def test_stop_reaches_what_a_shell_waits_for(
     assert (project / "trapped").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_hook_that_ignores_a_signal_is_terminated(
+    project: Path, start: Start, write_hook: WriteHook, number: signal.Signals
+) -> None:
+    hook = write_hook(
+        "trap '' INT QUIT\ntrap 'echo > terminated; exit 1' TERM\n"
+        f"{SLEEP} & echo $! > running\nwait\n"
+    )
+    server = start(PRE_START_PATH=hook)
+    sleeper = int(wait_for(lambda: text_of(project / "running")))
+    began = time.monotonic()
+    server.send(number)
+    assert server.wait() == 0
+    assert time.monotonic() - began < 5
+    assert (project / "terminated").exists()
+    wait_for(lambda: not process_is_alive(sleeper))
+
+
 @pytest.mark.parametrize(("grace", "at_least"), [("1", 0.9), ("0", 0.0)])
 def test_hook_that_does_not_end_is_killed_with_its_children(
     project: Path, start: Start, write_hook: WriteHook, grace: str, at_least: float
