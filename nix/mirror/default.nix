@@ -32,7 +32,7 @@ let
       runCommand writeText writeTextFile writeTextDir writeShellScriptBin symlinkJoin buildEnv mkShell bashInteractive;
 
     inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
-      glibc busybox cacert tzdata shellcheck python39;
+      glibc busybox cacert tzdata shellcheck python39 python311 python313;
 
     inherit (final.mirror.virtualMachine) docker;
 

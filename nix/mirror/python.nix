@@ -13,6 +13,8 @@ let
     inherit version pythonVersion executable;
     sitePackages = "lib/${executable}/site-packages";
     implementation = "cpython";
+    # the C library that it is linked with, where nixpkgs has it
+    stdenv.cc.libc = glibc;
     # for executables that wheels bring along
     loader = "${glibc}/${libraries}/ld-linux-x86-64.so.2";
   };
