@@ -29,17 +29,28 @@ let
     files."/application_root/app/edited.txt" = pkgs.writeText "edited.txt" "an edit\n";
   };
 
+  # The template, as it is started with.
+  modern = mkApplication {
+    projectDir = ./template;
+    python = "python313";
+    imageName = "app-example-modern";
+  };
+
   exampleImages = {
     app-example = example.images.production;
     app-example-development = example.images.development;
     app-example-test = example.images.test;
     app-example-black = example.images.black;
+    app-example-modern = modern.images.production;
+    app-example-modern-development = modern.images.development;
+    app-example-modern-test = modern.images.test;
+    app-example-modern-black = modern.images.black;
   };
 
   proof = import ./checks {
     inherit pkgs poetry2nix environment mkApplication compiler;
     images = { inherit image image-full; app-example-edited = edited.image; } // exampleImages;
-    applicationChecks = example.checks;
+    applicationChecks = { app-example = example.checks.tests; app-example-modern = modern.checks.tests; };
   };
 in
 {

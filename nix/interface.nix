@@ -24,6 +24,8 @@
     "openssl"
     "pkg-config"
     "postgresql"
+    "python311"
+    "python313"
     "python39"
     "readline"
     "runCommand"

@@ -23,6 +23,10 @@ let
     APP_EXAMPLE_DEVELOPMENT_IMAGE = images.app-example-development;
     APP_EXAMPLE_TEST_IMAGE = images.app-example-test;
     APP_EXAMPLE_BLACK_IMAGE = images.app-example-black;
+    APP_EXAMPLE_MODERN_IMAGE = images.app-example-modern;
+    APP_EXAMPLE_MODERN_DEVELOPMENT_IMAGE = images.app-example-modern-development;
+    APP_EXAMPLE_MODERN_TEST_IMAGE = images.app-example-modern-test;
+    APP_EXAMPLE_MODERN_BLACK_IMAGE = images.app-example-modern-black;
     PLATFORM_IMAGE = images.image;
     PLATFORM_FULL_IMAGE = images.image-full;
   };
@@ -47,8 +51,7 @@ in
       inherit pkgs testEnvironment tests;
       imageVariables = { inherit (imageVariables) APP_EXAMPLE_IMAGE; };
     };
-    app-example = applicationChecks.tests;
-  };
+  } // applicationChecks;
 
   docker-tests = import ./docker_tests.nix {
     inherit pkgs lib testEnvironment tests;

@@ -33,7 +33,7 @@ let
       runCommand writeText writeTextFile writeTextDir writeShellScriptBin symlinkJoin buildEnv mkShell bashInteractive;
 
     inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
-      glibc busybox cacert tzdata shellcheck python39;
+      glibc busybox cacert tzdata shellcheck python39 python311 python313;
 
     inherit (import ./development.nix { inherit lib; inherit (final) mirror glibc python39; })
       gcc gnumake pkg-config bzip2 cyrus_sasl expat libffi libuuid libxml2 libxslt libyaml ncurses openldap openssl

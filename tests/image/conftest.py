@@ -23,6 +23,10 @@ VARIABLES = {
     "app-example-development": "APP_EXAMPLE_DEVELOPMENT_IMAGE",
     "app-example-test": "APP_EXAMPLE_TEST_IMAGE",
     "app-example-black": "APP_EXAMPLE_BLACK_IMAGE",
+    "app-example-modern": "APP_EXAMPLE_MODERN_IMAGE",
+    "app-example-modern-development": "APP_EXAMPLE_MODERN_DEVELOPMENT_IMAGE",
+    "app-example-modern-test": "APP_EXAMPLE_MODERN_TEST_IMAGE",
+    "app-example-modern-black": "APP_EXAMPLE_MODERN_BLACK_IMAGE",
     "platform": "PLATFORM_IMAGE",
     "platform-full": "PLATFORM_FULL_IMAGE",
 }

@@ -8,7 +8,7 @@ from operator import methodcaller
 
 import pytest
 
-from .archive import Entry, Image
+from .archive import Entry, Image, store_path
 
 COMPILERS = {
     "ar",
@@ -25,6 +25,7 @@ COMPILERS = {
 }
 BUDGET = {
     "app-example": 80_000_000,
+    "app-example-modern": 115_000_000,
     "platform": 130_000_000,
     "platform-full": 320_000_000,
 }
@@ -32,8 +33,11 @@ BUDGET = {
 # Wheels of Poetry's own environment that carry a header among their modules.
 WHEEL_DATA = re.compile(r"/site-packages/(cffi|dulwich|rapidfuzz)/[^/]+\.(h|hpp)$")
 
-images = pytest.mark.parametrize("name", ["app-example", "platform", "platform-full"])
-images_without_compilers = pytest.mark.parametrize("name", ["app-example", "platform"])
+images = pytest.mark.parametrize("name", list(BUDGET))
+images_without_compilers = pytest.mark.parametrize(
+    "name", [name for name in BUDGET if name != "platform-full"]
+)
+applications = pytest.mark.parametrize("name", ["app-example", "app-example-modern"])
 
 
 def complaint(image: Image, entries: list[Entry]) -> str:
@@ -118,6 +122,19 @@ def test_one_python(archives: Mapping[str, Image], name: str) -> None:
 
 
 @images
+def test_one_c_library(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
+    for pattern in (r"/libc\.so\.6$", r"/ld-linux-x86-64\.so\.2$"):
+        found = [
+            entry
+            for entry in image.matching(lambda entry: not entry.info.isdir())
+            if re.search(pattern, entry.path)
+        ]
+        owners = {store_path(entry.path) for entry in found}
+        assert len(owners) == 1, complaint(image, found)
+
+
+@images
 def test_no_pip(archives: Mapping[str, Image], name: str) -> None:
     image = archives[name]
     found = image.matching(
@@ -126,8 +143,9 @@ def test_no_pip(archives: Mapping[str, Image], name: str) -> None:
     assert not complaint(image, list(found))
 
 
-def test_no_development_dependencies(archives: Mapping[str, Image]) -> None:
-    image = archives["app-example"]
+@applications
+def test_no_development_dependencies(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
     found = image.matching(
         lambda entry: entry.path.endswith(
             ("/pytest/__init__.py", "/black/__init__.py", "/coverage/__init__.py")
@@ -174,8 +192,9 @@ def test_modes_and_owners(archives: Mapping[str, Image], name: str) -> None:
     assert not special, "setuid, setgid or device files"
 
 
-def test_application_alone_on_top(archives: Mapping[str, Image]) -> None:
-    image = archives["app-example"]
+@applications
+def test_application_alone_on_top(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
     top = [
         entry.path for entry in image.entries if entry.layer == len(image.layers) - 1
     ]
@@ -207,6 +226,7 @@ def test_labels_and_tag_say_the_real_version(
     (tag,) = image.manifest["RepoTags"]
     expected = {
         "app-example": "app-example:1.0.0",
+        "app-example-modern": "app-example-modern:0.1.0",
         "platform": f"uvicorn-gunicorn-poetry:python{version}",
         "platform-full": f"uvicorn-gunicorn-poetry:python{version}-full",
     }

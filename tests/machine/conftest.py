@@ -56,7 +56,7 @@ FLAKE = """\
   inputs.base.url = "flake:uvicorn-gunicorn-poetry";
 
   outputs = { self, base }:
-    let application = base.lib.mkApplication (%s); in
+    let application = base.lib.mkApplication ({ python = "python313"; } // %s); in
     application.outputs // { inherit application; };
 }
 """

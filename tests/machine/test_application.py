@@ -161,7 +161,7 @@ def test_the_development_shell(project: Project) -> None:
     """
     done = project.mirror("develop", "--command", "bash", "-c", script)
     printed = done.stdout.splitlines()
-    assert "1 passed" in done.stdout
+    assert "2 passed" in done.stdout
     assert any(line.startswith("Poetry (version ") for line in printed)
     assert printed[-2:] == ['"Hello World!"', '"Hello edit!"']
     assert '"reload": true' in (project.folder / "serve.log").read_text()

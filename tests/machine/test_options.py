@@ -98,7 +98,7 @@ def test_unfit_project_files(project: Project, old: str, new: str, told: str) ->
 
 def test_an_image_without_its_program(project: Project) -> None:
     file = project.folder / "pyproject.toml"
-    file.write_text(file.read_text().replace('black = "^25.0"\n', ""))
+    file.write_text(file.read_text().replace('black = "^26.0"\n', ""))
     project.write_flake("{ projectDir = ./.; }")
     attribute = ".#application.images.black.drvPath"
     done = project.mirror("eval", "--raw", attribute, check=False)
