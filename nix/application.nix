@@ -155,16 +155,17 @@ let
       '';
     };
 
+  projectPoetry = poetry { inherit python; };
   devShell = pkgs.mkShell {
     name = project.name;
     packages = [
       development
-      poetry
+      projectPoetry
       (serve { name = "serve"; environment = development; folder = "."; variables = { RELOAD = "True"; LOG_LEVEL = "debug"; }; })
     ] ++ option.packages pkgs;
   };
 
-  program = app: { type = "app"; program = "${app}/bin/serve"; };
+  program = name: package: { type = "app"; program = "${package}/bin/${name}"; };
 in
 if project ? dev-dependencies
 then options.fail "${project.name} has the table tool.poetry.dev-dependencies, which poetry2nix takes for production: rename it to tool.poetry.group.dev.dependencies, then poetry lock --no-update"
@@ -184,5 +185,8 @@ else builtins.seq lock {
   // lib.optionalAttrs (has "black") { image-black = images.black; };
   outputs.checks.${pkgs.system} = checks;
   outputs.devShells.${pkgs.system}.default = devShell;
-  outputs.apps.${pkgs.system} = { default = program app; poetry = { type = "app"; program = "${poetry}/bin/poetry"; }; };
+  outputs.apps.${pkgs.system} = {
+    default = program "serve" app;
+    poetry = program "poetry" projectPoetry;
+  };
 }

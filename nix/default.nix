@@ -57,7 +57,8 @@ in
   inherit mkApplication;
   inherit (proof) checks;
   packages = exampleImages // {
-    inherit image image-full poetry;
+    inherit image image-full;
+    poetry = poetry { python = pkgs.python39; };
     inherit (proof) docker-tests;
     default = image;
   };
