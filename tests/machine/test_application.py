@@ -13,7 +13,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import pytest
 from image.archive import Image
 from image.conftest import StartContainer, poll
 
