@@ -7,7 +7,10 @@ import importlib
 
 import pytest
 
-MODULES = ["command_line", "needed_files", "package_index", "lock", "write_image"]
+MODULES = [
+    *("command_line", "needed_files", "package_index", "lock", "write_image"),
+    *("build_wheel", "distribution_files", "locked_packages"),
+]
 
 
 @pytest.mark.parametrize("name", [*MODULES, "virtual_environment"])
