@@ -11,7 +11,7 @@ pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
     ${testEnvironment}/bin/black --check --diff --config nix/template/pyproject.toml nix/template
     ${testEnvironment}/bin/flake8 --config nix/checks/flake8.ini nix tests app-example
     for folder in nix nix/application_server nix/entrypoints nix/mirror/command nix/mirror/builders nix/mirror/poetry2nix \
-        tests tests/application_server tests/entrypoints tests/image tests/machine tests/mirror; do
+        tests tests/application_server tests/entrypoints tests/image tests/machine tests/mirror tests/mirror/corpus; do
       MYPYPATH=$folder:nix:nix/mirror/command:nix/mirror/builders:nix/mirror/poetry2nix:tests/mirror/support \
         ${testEnvironment}/bin/mypy --config-file nix/checks/mypy.ini --cache-dir "$TMPDIR/mypy" "$folder"/*.py
     done

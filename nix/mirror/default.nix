@@ -17,6 +17,7 @@ let
       files = import ./files.nix { inherit system; };
       bootstrap = import ./bootstrap.nix { inherit lib system files locks; };
       debianTree = import ./debian_tree.nix { inherit lib bootstrap; };
+      buildRequirements = import ./build_requirements.nix { inherit lib bootstrap; };
       wheelLibraries = import ./wheel_libraries.nix { inherit lib bootstrap; };
       tools = import ./tools.nix { inherit debianTree locks; };
       inherit (import ./trivial_builders.nix { inherit lib system tools; }) runCommand;

@@ -8,12 +8,8 @@ import importlib
 import pytest
 
 MODULES = [
-    "command_line",
-    "needed_files",
-    "nix_command",
-    "package_index",
-    "lock",
-    "write_image",
+    *("command_line", "needed_files", "nix_command", "package_index", "lock"),
+    *("write_image", "build_wheel", "distribution_files", "locked_packages"),
 ]
 
 
