@@ -13,7 +13,7 @@ let
   inherit (option) projectDir;
 
   pyproject = lib.importTOML (options.existing projectDir "pyproject.toml" "projectDir is not a project of Poetry's, or poetry init");
-  project = pyproject.tool.poetry or (options.fail "pyproject.toml has no table tool.poetry: poetry init");
+  project = import ./project.nix { inherit lib; inherit (options) fail; } pyproject;
   lock = options.existing projectDir "poetry.lock" "poetry lock";
 
   python = pkgs.${option.python} or (options.fail "the package source has no ${option.python}");
@@ -26,9 +26,7 @@ let
   development = environmentOf (option.groups ++ option.developmentGroups);
 
   # Names of what pyproject.toml asks for in development.
-  developmentDependencies = builtins.attrNames (project.dependencies or { }) ++ builtins.concatMap
-    (group: builtins.attrNames (project.group.${group}.dependencies or { }))
-    option.developmentGroups;
+  developmentDependencies = builtins.concatMap project.dependencies ([ "main" ] ++ option.developmentGroups);
   has = name: builtins.elem name developmentDependencies;
   demand = name: value:
     if has name then value
@@ -97,8 +95,8 @@ let
       ${lib.concatStringsSep "\n" (lib.mapAttrsToList copyFile option.files)}
     '';
     labels =
-      lib.optionalAttrs (project.description or "" != "") { "org.opencontainers.image.description" = project.description; }
-      // lib.optionalAttrs (project ? license) { "org.opencontainers.image.licenses" = project.license; }
+      lib.optionalAttrs (project.description != "") { "org.opencontainers.image.description" = project.description; }
+      // lib.optionalAttrs (project.license != null) { "org.opencontainers.image.licenses" = project.license; }
       // option.labels;
   } // removeAttrs image [ "suffix" "environment" "source" "environmentVariables" ]);
 
@@ -167,9 +165,7 @@ let
 
   program = name: package: { type = "app"; program = "${package}/bin/${name}"; };
 in
-if project ? dev-dependencies
-then options.fail "${project.name} has the table tool.poetry.dev-dependencies, which poetry2nix takes for production: rename it to tool.poetry.group.dev.dependencies, then poetry lock --no-update"
-else builtins.seq lock {
+builtins.seq lock {
   inherit project images checks devShell app;
   image = images.production;
   environment = production;

@@ -82,11 +82,12 @@ def test_missing_files(project: Project, name: str, told: str) -> None:
 @pytest.mark.parametrize(
     "old, new, told",
     [
-        ("[tool.poetry", "[tool.other", "pyproject.toml has no table tool.poetry"),
+        ("[tool.poetry", "[tool.other", "pyproject.toml has no table tool.poetry or"),
+        ('version = "0.1.0"\n', "", "pyproject.toml has no version: put one into"),
         (
             "[tool.poetry.group.dev.dependencies]",
             "[tool.poetry.dev-dependencies]",
-            "application has the table tool.poetry.dev-dependencies, which",
+            "pyproject.toml has the table tool.poetry.dev-dependencies, which",
         ),
     ],
 )
