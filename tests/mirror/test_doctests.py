@@ -7,7 +7,11 @@ import importlib
 
 import pytest
 
-MODULES = ["command_line", "needed_files", "package_index", "lock", "write_image"]
+MODULES = [
+    *("address", "apt_configuration", "command_line", "download", "lock"),
+    *("needed_files", "nix_version", "package_index", "program", "progress"),
+    *("project_folder", "transport", "write_image"),
+]
 
 
 @pytest.mark.parametrize("name", [*MODULES, "virtual_environment"])

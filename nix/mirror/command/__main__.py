@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 
 import command_line
 import needed_files
 import nix_command
+import nix_version
+import project_folder
 from errors import MirrorError
 
 HELP = """\
@@ -44,16 +47,27 @@ lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continu
 
 
 def install_missing() -> None:
-    """Install Nix and git where this machine has none."""
-    missing = [
-        package
-        for program, package in (("nix", "nix-bin"), ("git", "git"))
-        if shutil.which(program) is None
-    ]
+    """Install Nix and git where this machine has none.
+
+    Raises MirrorError where that fails, or the Nix that is there is too old.
+    """
+    packages = {"nix": "nix-bin", "git": "git"}
+    missing = [program for program in packages if shutil.which(program) is None]
     if missing:
         import machine
 
-        machine.install(missing, " and ".join(missing))
+        names = [packages[program] for program in missing]
+        machine.install(names, " and ".join(missing))
+    nix_version.check(os.environ)
+
+
+def tell_untracked(command: command_line.Command) -> None:
+    """Say which files of the flakes that a command names Nix does not see."""
+    folders = map(nix_command.flake_folder, command.installables or ["."])
+    for folder in dict.fromkeys(folders):
+        note = project_folder.note(folder, os.environ) if folder else None
+        if note:
+            print(f"mirror: note: {note}", file=sys.stderr)
 
 
 def run_nix(words: Sequence[str]) -> None:
@@ -62,6 +76,7 @@ def run_nix(words: Sequence[str]) -> None:
     command = command_line.read(words, nix.settings)
     if not needed_files.takes_inputs(command):
         nix.replace(words)
+    tell_untracked(command)
     needs = needed_files.Needs(nix, command)
     needs.fetch()
     nix.replace(needs.words())
@@ -71,6 +86,7 @@ def fetch(words: Sequence[str]) -> None:
     """`./mirror fetch INSTALLABLES`: fetch what a `nix build` of these needs."""
     nix = nix_command.Nix(os.environ)
     command = command_line.read(["build", *(words or [".#image"])], nix.settings)
+    tell_untracked(command)
     needed_files.Needs(nix, command).fetch(must_evaluate=True)
 
 
@@ -104,13 +120,22 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
+def stop(number: int, frame: object) -> None:
+    """End on a signal as on SIGINT, so that progress bars leave the terminal in order."""
+    raise KeyboardInterrupt(number)
+
+
 if __name__ == "__main__":
     try:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, stop)
         sys.exit(main(sys.argv[1:]))
     except MirrorError as error:
         print(f"mirror: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         # Without waiting for the threads of downloads under way.
+        number = error.args[0] if error.args else signal.SIGINT
         sys.stderr.flush()
-        os._exit(130)
+        os._exit(128 + number)

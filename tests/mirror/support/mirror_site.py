@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hashlib
 import io
 import re
+import socket
+import ssl
 import tarfile
 import threading
 import zipfile
@@ -180,3 +183,76 @@ def make_deb(path: Path, files: Mapping[str, bytes], compression: str = "xz") ->
         content += header.encode() + part + b"\n" * (len(part) % 2)
     path.write_bytes(content)
     return path
+
+
+# A certificate for 127.0.0.1 that nobody trusts, and its key.
+CERTIFICATE = Path(__file__).parent / "certificate.pem"
+
+
+class RawServer:
+    """Listens on a free port of 127.0.0.1, and lets a function talk to each client.
+
+    talk: is given a connection, which is closed when it returns; connections: how many
+    there were. secure: whether it speaks TLS, with CERTIFICATE.
+    """
+
+    def __init__(
+        self, talk: Callable[[socket.socket], None], secure: bool = False
+    ) -> None:
+        self.talk = talk
+        self.secure = secure
+        self.connections = 0
+        self.leaving = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.threads: list[threading.Thread] = []
+
+    @property
+    def url(self) -> str:
+        """The root, without a slash at its end."""
+        scheme = "https" if self.secure else "http"
+        return f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def __enter__(self) -> RawServer:
+        self.start(self.accept)
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.leaving.set()
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in self.threads:
+            thread.join()
+
+    def start(self, function: Callable[..., None], *arguments: object) -> None:
+        """Run a function in a thread that ends with the server."""
+        thread = threading.Thread(target=function, args=arguments)
+        self.threads.append(thread)
+        thread.start()
+
+    def accept(self) -> None:
+        """Take clients until the server ends."""
+        while not self.leaving.is_set():
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.start(self.serve, client)
+
+    def serve(self, client: socket.socket) -> None:
+        """One client; that it hangs up is no error."""
+        with contextlib.suppress(OSError), client:
+            client.settimeout(20)
+            if self.secure:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(CERTIFICATE)
+                with context.wrap_socket(client, server_side=True) as secured:
+                    self.talk(secured)
+            else:
+                self.talk(client)
+
+    def drip(self, client: socket.socket, content: bytes) -> None:
+        """Send single bytes, for ever, until the client hangs up or the server ends."""
+        while not self.leaving.wait(0.02):
+            client.sendall(content)
