@@ -317,7 +317,8 @@ def test_a_wheel_that_no_index_lists(page: bytes, tmp_path: Path, site: Site) ->
     with closing(Fetcher(tmp_path / "cache", base)) as fetcher:
         with pytest.raises(MirrorError) as caught:
             fetcher.fetch(wheel())
-    told = f"no index lists it under a; {site.url[len('http://'):]}: HTTP 500): mend"
+    name = site.url[len("http://") :]
+    told = f"({name} does not list it; {name}: HTTP 500): mend that"
     assert told in str(caught.value)
     assert str(caught.value).endswith("or ./mirror lock wheels for a tool's")
 

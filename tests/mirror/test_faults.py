@@ -342,7 +342,7 @@ def hanging() -> Iterator[RawServer]:
 def test_a_broken_mirror_costs_little(
     tmp_path: Path, site: Site, hanging: RawServer
 ) -> None:
-    files = [locked(name=f"{number}.deb") for number in range(30)]
+    files = [locked(name=f"{number}.deb") for number in range(10)]
     for file in files:
         site.answers[f"/{file.name}"] = CONTENT
     base = {**os.environ, "MIRROR_DEBIAN": f"{hanging.url} {site.url}"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 import command_line
@@ -44,6 +46,9 @@ Both are only carriers: what they bring counts by its SHA-256 alone.
 NIX_CONFIG is added to this command's settings and wins over them. Downloads under way
 lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continued.
 """
+
+
+SECONDS_TO_END = 2.0
 
 
 def install_missing() -> None:
@@ -121,15 +126,26 @@ def main(words: Sequence[str]) -> int:
 
 
 def stop(number: int, frame: object) -> None:
-    """End on a signal as on SIGINT, so that progress bars leave the terminal in order."""
+    """End on a signal: what is under way is put in order, such as the terminal.
+
+    A library may swallow the exception; then the process ends SECONDS_TO_END later.
+    """
+    fallback = threading.Timer(SECONDS_TO_END, os._exit, [128 + number])
+    fallback.daemon = True
+    fallback.start()
     raise KeyboardInterrupt(number)
+
+
+def heed_signals() -> None:
+    """Let `stop` end this process, but for signals that it was started to ignore."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 if __name__ == "__main__":
     try:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) == signal.SIG_DFL:
-                signal.signal(number, stop)
+        heed_signals()
         sys.exit(main(sys.argv[1:]))
     except MirrorError as error:
         print(f"mirror: {error}", file=sys.stderr)
@@ -137,5 +153,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt as error:
         # Without waiting for the threads of downloads under way.
         number = error.args[0] if error.args else signal.SIGINT
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
         os._exit(128 + number)

@@ -38,6 +38,10 @@ ATTEMPTS = 5
 # The most that a file whose size no lock tells may have, bytes.
 LARGEST = 1 << 33
 
+# Seconds between two looks at what is waited for: a signal that comes while Python is about
+# to wait for a lock is heeded only once the lock is there.
+WAKE_SECONDS = 0.2
+
 # Days after which what lies unused in the cache is removed.
 DAYS = 14
 
@@ -73,14 +77,21 @@ def locked(path: Path) -> Iterator[bool]:
     Yields whether another run held it before. Raises OSError where it cannot be had.
     """
     with open(path, "a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            waited = False
-        except BlockingIOError:
+        waited = not taken(handle)
+        if waited:
             print("mirror: waiting for another ./mirror to fetch", file=sys.stderr)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            waited = True
+            while not taken(handle):
+                time.sleep(WAKE_SECONDS)
         yield waited
+
+
+def taken(handle: IO[str]) -> bool:
+    """Take the lock on a file, unless another process holds it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Part:
@@ -240,7 +251,10 @@ class Fetcher:
         """The error where no mirror gave a file."""
         answers = [f"{shown(address)}: {fault}" for address, fault in faults.items()]
         if not faults:
-            answers.append(f"no index lists it under {file.project}")
+            asked = dict.fromkeys(map(shown, self.index.sources(file.project)))
+            answers.append(
+                f"{', '.join(asked) or 'no index is configured: none'} does not list it"
+            )
         answers += problems
         python = file.kind == "pypi"
         variable = "MIRROR_PYPI" if python else "MIRROR_DEBIAN"
@@ -510,16 +524,20 @@ def fetch_into(
         try:
             largest_first = sorted(missing, key=lambda file: -(file.size or 0))
             jobs = {pool.submit(fetcher.fetch, file): file for file in largest_first}
-            for job in concurrent.futures.as_completed(jobs):
-                try:
-                    arrived.append((jobs[job], job.result()))
-                    telling.file_done()
-                except LocalFault as error:
-                    # The others would fail likewise, or take the room that is left.
-                    failures.insert(0, error)
-                    break
-                except Exception as error:
-                    failures.append(error)
+            waiting = set(jobs)
+            while waiting and not any(isinstance(one, LocalFault) for one in failures):
+                ended, waiting = concurrent.futures.wait(
+                    waiting, WAKE_SECONDS, concurrent.futures.FIRST_COMPLETED
+                )
+                for job in ended:
+                    try:
+                        arrived.append((jobs[job], job.result()))
+                        telling.file_done()
+                    except LocalFault as error:
+                        # The others would fail likewise, or take the room that is left.
+                        failures.insert(0, error)
+                    except Exception as error:
+                        failures.append(error)
         finally:
             fetcher.transport.cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)

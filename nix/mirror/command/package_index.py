@@ -138,6 +138,11 @@ class Index:
         """The seconds that pip waits for a server (its `timeout`)."""
         return float(self.options.timeout or 0)
 
+    def sources(self, project: str) -> list[str]:
+        """The pages, folders and files that may name a project's files, in order."""
+        pages = [f"{root.rstrip('/')}/{canonical(project)}/" for root in self.roots]
+        return [*self.find_links, *pages]
+
     def links(
         self, project: str, transport: Transport
     ) -> tuple[dict[str, list[str]], list[str]]:
@@ -146,12 +151,9 @@ class Index:
         Returns the URLs of each file name in the order to try them, and one line for
         each source that could not be read; one that lacks the project is none.
         """
-        sources = list(self.find_links)
-        for root in self.roots:
-            sources.append(f"{root.rstrip('/')}/{canonical(project)}/")
         found: dict[str, list[str]] = {}
         problems = []
-        for source in sources:
+        for source in self.sources(project):
             try:
                 files = self.read(source, transport)
             except (Fault, OSError, ValueError) as error:
