@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
@@ -64,74 +63,6 @@ def test_a_mirror_list(program: Program, tmp_path: Path) -> None:
 def test_any_mirror_list_is_read(text: str) -> None:
     for url in apt_configuration.parse_mirror_list(text):
         assert url.startswith(apt_configuration.SCHEMES)
-
-
-SOURCES = """
-deb [signed-by=/k.gpg arch=amd64] http://me:p%40ss@one.invalid/debian bookworm main
-deb [trusted=yes] file:/srv/debian ./
-deb cdrom:[Disc]/ bookworm main
-# deb http://commented.invalid/debian bookworm main
-"""
-
-SOURCES_822 = """
-Types: deb
-URIs: https://two.invalid/debian http://three.invalid/debian/
-Suites: bookworm bookworm-updates
-Components: main
-Signed-By: /k.gpg
-
-Enabled: no
-Types: deb
-URIs: https://off.invalid/debian
-Suites: bookworm
-Components: main
-"""
-
-
-@pytest.mark.skipif(not shutil.which("apt-get"), reason="no apt on this machine")
-def test_apt_itself_reads_its_sources(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for folder in ("etc/sources.list.d", "etc/auth.conf.d", "etc/apt.conf.d", "state"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "etc/sources.list").write_text(SOURCES)
-    (tmp_path / "etc/sources.list.d/a.sources").write_text(SOURCES_822)
-    (tmp_path / "etc/auth.conf").write_text("machine two.invalid login me password x")
-    (tmp_path / "etc/auth.conf.d/a.conf").write_text(
-        "machine http://proxy login you password p@"
-    )
-    (tmp_path / "etc/auth.conf.d/a.old").write_text("machine old login you password x")
-    configuration = tmp_path / "apt.conf"
-    configuration.write_text(
-        f'Dir::Etc "{tmp_path}/etc"; Dir::State "{tmp_path}/state";\n'
-        'Acquire::http::Proxy "http://proxy:3128/";\n'
-        'Acquire::http::Proxy::one.invalid "DIRECT";\n'
-        'Acquire::https { CAInfo "/ca"; CAInfo::two.invalid "/ca 2"; };\n'
-        'Acquire::http::Timeout "120";\n'
-    )
-    monkeypatch.setenv("APT_CONFIG", str(configuration))
-    assert debian_mirrors({}) == (
-        "http://me:p%40ss@one.invalid/debian/",
-        "file:/srv/debian/",
-        "https://two.invalid/debian/",
-        "http://three.invalid/debian/",
-    )
-    apt = AptConfiguration({})
-    assert apt.patience() == 120
-    assert apt.request_settings("http://me:p%40ss@one.invalid/debian/a") == {
-        "auth": ("me", "p@ss"),
-        "proxies": {"http": ""},
-    }
-    proxy = "http://you:p%40@proxy:3128/"
-    assert apt.request_settings("https://two.invalid/debian/a") == {
-        "auth": ("me", "x"),
-        "proxies": {"https": proxy},
-        "verify": "/ca 2",
-    }
-    assert apt.request_settings("http://three.invalid/debian/a") == {
-        "proxies": {"http": proxy}
-    }
-    assert apt.request_settings("https://old/a")["verify"] == "/ca"
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ def test_files_are_named_as_a_shell_takes_them(
     program: Program, tmp_path: Path
 ) -> None:
     log = git(program, "app/a b.py", "b\nc", "c", "d", "e")
-    assert project_folder.note(tmp_path, os.environ) == (
+    assert project_folder.notes(tmp_path, os.environ) == [
         "Nix does not see files that git does not track:"
         " git add 'app/a b.py' 'b?c' c and 2 more"
-    )
+    ]
     assert f'"-C", "{tmp_path}", "ls-files"' in log.read_text()
 
 
@@ -36,13 +36,21 @@ def test_results_of_nix_are_not_told(program: Program, tmp_path: Path) -> None:
 
 def test_nothing_is_told_of_a_clean_folder(program: Program, tmp_path: Path) -> None:
     git(program)
-    assert project_folder.note(tmp_path, os.environ) is None
+    assert project_folder.notes(tmp_path, os.environ) == []
+
+
+def test_a_space_in_the_path(program: Program, tmp_path: Path) -> None:
+    git(program)
+    (note,) = project_folder.notes(tmp_path / "my project", os.environ)
+    assert note.startswith("older Nix cannot take") and "my project" in note
+    program("git", "sys.exit(128)")
+    assert project_folder.notes(tmp_path / "my project", os.environ) == []
 
 
 def test_outside_git_all_is_seen(program: Program, tmp_path: Path) -> None:
     program("git", "print('x'); sys.exit(128)")
-    assert project_folder.note(tmp_path, os.environ) is None
+    assert project_folder.notes(tmp_path, os.environ) == []
 
 
 def test_without_git(programs: Path, tmp_path: Path) -> None:
-    assert project_folder.note(tmp_path, os.environ) is None
+    assert project_folder.notes(tmp_path, os.environ) == []

@@ -66,12 +66,11 @@ def install_missing() -> None:
     nix_version.check(os.environ)
 
 
-def tell_untracked(command: command_line.Command) -> None:
-    """Say which files of the flakes that a command names Nix does not see."""
+def tell_notes(command: command_line.Command) -> None:
+    """Say what Nix does not see of the folders of the flakes that a command names."""
     folders = map(nix_command.flake_folder, command.installables or ["."])
     for folder in dict.fromkeys(folders):
-        note = project_folder.note(folder, os.environ) if folder else None
-        if note:
+        for note in project_folder.notes(folder, os.environ) if folder else []:
             print(f"mirror: note: {note}", file=sys.stderr)
 
 
@@ -81,7 +80,7 @@ def run_nix(words: Sequence[str]) -> None:
     command = command_line.read(words, nix.settings)
     if not needed_files.takes_inputs(command):
         nix.replace(words)
-    tell_untracked(command)
+    tell_notes(command)
     needs = needed_files.Needs(nix, command)
     needs.fetch()
     nix.replace(needs.words())
@@ -91,7 +90,7 @@ def fetch(words: Sequence[str]) -> None:
     """`./mirror fetch INSTALLABLES`: fetch what a `nix build` of these needs."""
     nix = nix_command.Nix(os.environ)
     command = command_line.read(["build", *(words or [".#image"])], nix.settings)
-    tell_untracked(command)
+    tell_notes(command)
     needed_files.Needs(nix, command).fetch(must_evaluate=True)
 
 
