@@ -154,7 +154,7 @@ FAULTS: dict[str, tuple[Talk, str]] = {
         f"serves an HTML page {KEPT}",
     ),
     "redirects in a circle": (
-        answer(b"HTTP/1.1 302 x\r\nLocation: /a.deb\r\nContent-Length: 0\r\n\r\n"),
+        answer(b"HTTP/1.1 302 x\r\nLocation: /a.deb\r\nConnection: close\r\n\r\n"),
         "redirects in a circle",
     ),
     "redirects to a file": (

@@ -41,13 +41,16 @@ Other commands:
 Where files come from:
   Debian    the archives of apt's sources, in order; before them MIRROR_DEBIAN="URL ..."
   PyPI      pip's configuration files and variables; instead MIRROR_PYPI="URL ..."
-Both are only carriers: what they bring counts by its SHA-256 alone.
+Proxies, certificates and credentials are those of apt (auth.conf) and pip (netrc), or
+stand in the URLs; none is ever shown. Both are only carriers: what they bring counts by
+its SHA-256 alone. A mirror that does not work is left, for the run, for the next one.
 
 NIX_CONFIG is added to this command's settings and wins over them. Downloads under way
-lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continued.
+lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continued. What
+a mirror served instead of a file is kept there in refused/, for two weeks.
 """
 
-
+# Seconds that a signal leaves this process to end in order.
 SECONDS_TO_END = 2.0
 
 
