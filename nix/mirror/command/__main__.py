@@ -83,8 +83,8 @@ def run_nix(words: Sequence[str]) -> None:
     command = command_line.read(words, nix.settings)
     if not needed_files.takes_inputs(command):
         nix.replace(words)
-    tell_notes(command)
     needs = needed_files.Needs(nix, command)
+    tell_notes(command)
     needs.fetch()
     nix.replace(needs.words())
 
@@ -93,8 +93,9 @@ def fetch(words: Sequence[str]) -> None:
     """`./mirror fetch INSTALLABLES`: fetch what a `nix build` of these needs."""
     nix = nix_command.Nix(os.environ)
     command = command_line.read(["build", *(words or [".#image"])], nix.settings)
+    needs = needed_files.Needs(nix, command)
     tell_notes(command)
-    needed_files.Needs(nix, command).fetch(must_evaluate=True)
+    needs.fetch(must_evaluate=True)
 
 
 def main(words: Sequence[str]) -> int:
