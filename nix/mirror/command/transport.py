@@ -14,7 +14,7 @@ from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, Optional
 from urllib.parse import urljoin
 
-from address import origin, without_credentials
+from address import origin
 from errors import MirrorError
 
 # Seconds to connect, and for the head of an answer, which a caching proxy gives only
@@ -216,14 +216,13 @@ class Transport:
         def ask() -> Any:
             place = url
             for _ in range(REDIRECTIONS + 1):
-                given = settings(place)
                 answer = session.get(
-                    without_credentials(place) if "auth" in given else place,
+                    place,
                     headers=dict(headers),
                     stream=True,
                     timeout=(CONNECT_SECONDS, patience),
                     allow_redirects=False,
-                    **given,
+                    **settings(place),
                 )
                 target = session.get_redirect_target(answer)
                 if not target:
