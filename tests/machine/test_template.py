@@ -8,6 +8,20 @@ from image.conftest import StartContainer
 
 from .conftest import Project, run
 
+GREETER = """\
+[tool.poetry]
+name = "greeter"
+version = "1.2.0"
+description = "Greets"
+authors = []
+
+[tool.poetry.dependencies]
+python = ">=3.9"
+
+[build-system]
+requires = ["poetry-core>=1.0.0"]
+build-backend = "poetry.core.masonry.api"
+"""
 ROUTE = """
 
 @app.get("/orjson")
@@ -35,3 +49,20 @@ def test_a_new_project(
     assert container.get("/").json() == "Hello World!"
     assert container.get("/orjson").json() == [1, 2]
     project.mirror("flake", "check")
+
+
+def test_source_only_and_path_dependencies(
+    project: Project, start_archive: StartContainer
+) -> None:
+    greeter = project.folder / "libs/greeter"
+    (greeter / "greeter").mkdir(parents=True)
+    (greeter / "pyproject.toml").write_text(GREETER)
+    (greeter / "greeter/__init__.py").write_text("WORD = 'hello'\n")
+    # docopt has no wheel
+    words = ("docopt==0.6.2", "./libs/greeter")
+    project.mirror("run", ".#poetry", "--", "add", "--lock", *words)
+    container = start_archive(project.build())
+    told = container.python(
+        "import docopt, greeter; print(docopt.__name__, greeter.WORD)"
+    )
+    assert told == "docopt hello"
