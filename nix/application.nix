@@ -13,7 +13,7 @@ let
   inherit (option) projectDir;
 
   pyproject = lib.importTOML (options.existing projectDir "pyproject.toml" "projectDir is not a project of Poetry's, or poetry init");
-  project = pyproject.tool.poetry or (options.fail "pyproject.toml has no table tool.poetry: poetry init");
+  project = import ./project.nix { inherit lib; inherit (options) fail; } pyproject;
   lock = options.existing projectDir "poetry.lock" "poetry lock";
 
   python = pkgs.${option.python} or (options.fail "the package source has no ${option.python}");
@@ -26,9 +26,7 @@ let
   development = environmentOf (option.groups ++ option.developmentGroups);
 
   # Names of what pyproject.toml asks for in development.
-  developmentDependencies = builtins.attrNames (project.dependencies or { }) ++ builtins.concatMap
-    (group: builtins.attrNames (project.group.${group}.dependencies or { }))
-    option.developmentGroups;
+  developmentDependencies = builtins.concatMap project.dependencies ([ "main" ] ++ option.developmentGroups);
   has = name: builtins.elem name developmentDependencies;
   demand = name: value:
     if has name then value
@@ -84,11 +82,11 @@ let
     path = map (package: "${package}/bin") (option.packages pkgs);
     packages = [ environment ] ++ option.packages pkgs;
     own = [{
-      inherit (project) name version;
-      description = project.description or "";
-      licence = project.license or "";
+      inherit (project) name version description;
+      licence = if project.license != null then project.license else "";
       locations = map (name: "/application_root/${name}") (builtins.attrNames files);
-      requires = builtins.filter (name: name != "python") (builtins.attrNames (project.dependencies or { }));
+      requires = builtins.concatMap project.dependencies
+        (option.groups ++ lib.optionals (environment != production) option.developmentGroups);
     }];
     environmentVariables = environmentVariables
       // lib.optionalAttrs (arguments ? applicationModule) { APP_MODULE = option.applicationModule; }
@@ -108,8 +106,8 @@ let
     '';
     labels =
       { "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" lock; }
-      // lib.optionalAttrs (project.description or "" != "") { "org.opencontainers.image.description" = project.description; }
-      // lib.optionalAttrs (project ? license) { "org.opencontainers.image.licenses" = project.license; }
+      // lib.optionalAttrs (project.description != "") { "org.opencontainers.image.description" = project.description; }
+      // lib.optionalAttrs (project.license != null) { "org.opencontainers.image.licenses" = project.license; }
       // option.labels;
   } // removeAttrs image [ "suffix" "environment" "files" "environmentVariables" ]);
 
@@ -166,20 +164,19 @@ let
       '';
     };
 
+  projectPoetry = poetry { inherit python; };
   devShell = pkgs.mkShell {
     name = project.name;
     packages = [
       development
-      poetry
+      projectPoetry
       (serve { name = "serve"; environment = development; folder = "."; variables = { RELOAD = "True"; LOG_LEVEL = "debug"; }; })
     ] ++ option.packages pkgs;
   };
 
-  program = app: { type = "app"; program = "${app}/bin/serve"; };
+  program = name: package: { type = "app"; program = "${package}/bin/${name}"; };
 in
-if project ? dev-dependencies
-then options.fail "${project.name} has the table tool.poetry.dev-dependencies, which poetry2nix takes for production: rename it to tool.poetry.group.dev.dependencies, then poetry lock --no-update"
-else builtins.seq lock {
+builtins.seq lock {
   inherit project images checks devShell app;
   image = images.production;
   environment = production;
@@ -195,5 +192,8 @@ else builtins.seq lock {
   // lib.optionalAttrs (has "black") { image-black = images.black; };
   outputs.checks.${pkgs.system} = checks;
   outputs.devShells.${pkgs.system}.default = devShell;
-  outputs.apps.${pkgs.system} = { default = program app; poetry = { type = "app"; program = "${poetry}/bin/poetry"; }; };
+  outputs.apps.${pkgs.system} = {
+    default = program "serve" app;
+    poetry = program "poetry" projectPoetry;
+  };
 }

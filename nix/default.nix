@@ -8,6 +8,7 @@ let
   environment = import ./environment.nix { inherit poetry2nix; };
   virtualEnvironment = import ./virtual_environment.nix { inherit pkgs; };
   applicationServer = import ./application_server.nix { inherit pkgs; };
+  compiler = import ./compiler.nix { inherit pkgs; };
   sbom = import ./sbom.nix { inherit pkgs environment; };
   buildImage = import ./image.nix { inherit pkgs applicationServer sbom; };
 
@@ -18,7 +19,10 @@ let
   mkApplication = import ./application.nix { inherit pkgs environment applicationServer buildImage poetry; };
 
   # The platform image: Python, Gunicorn, Uvicorn, Poetry, no application.
-  image = import ./platform.nix { inherit pkgs environment virtualEnvironment buildImage poetryEnvironment; };
+  platform = arguments: import ./platform.nix
+    ({ inherit pkgs environment virtualEnvironment compiler buildImage poetryEnvironment; } // arguments);
+  image = platform { };
+  image-full = platform { full = true; };
 
   example = mkApplication { projectDir = ../app-example; };
   edited = mkApplication {
@@ -26,24 +30,36 @@ let
     files."/application_root/app/edited.txt" = pkgs.writeText "edited.txt" "an edit\n";
   };
 
+  # The template, as it is started with.
+  modern = mkApplication {
+    projectDir = ./template;
+    python = "python313";
+    imageName = "app-example-modern";
+  };
+
   exampleImages = {
     app-example = example.images.production;
     app-example-development = example.images.development;
     app-example-test = example.images.test;
     app-example-black = example.images.black;
+    app-example-modern = modern.images.production;
+    app-example-modern-development = modern.images.development;
+    app-example-modern-test = modern.images.test;
+    app-example-modern-black = modern.images.black;
   };
 
   proof = import ./checks {
-    inherit pkgs poetry2nix environment mkApplication;
-    images = { inherit image; app-example-edited = edited.image; } // exampleImages;
-    applicationChecks = example.checks;
+    inherit pkgs poetry2nix environment mkApplication compiler;
+    images = { inherit image image-full; app-example-edited = edited.image; } // exampleImages;
+    applicationChecks = { app-example = example.checks.tests; app-example-modern = modern.checks.tests; };
   };
 in
 {
   inherit mkApplication;
   inherit (proof) checks;
   packages = exampleImages // {
-    inherit image poetry;
+    inherit image image-full;
+    poetry = poetry { python = pkgs.python39; };
     inherit (proof) docker-tests;
     default = image;
   };

@@ -75,8 +75,6 @@ let
     SSL_CERT_FILE = "/etc/ssl/certs/ca-bundle.crt";
     TZDIR = "/usr/share/zoneinfo";
     LANG = "C.UTF-8";
-    # Where the C library is older than its built-in C.UTF-8 (glibc 2.35), the locale is a file.
-    LOCPATH = "${pkgs.glibc}/lib/locale";
   } // environmentVariables;
 
   # Where the server listens by default: of "[::]:8080,unix:/x" 8080.
@@ -120,19 +118,21 @@ let
       name = "${lowerName}-without-application";
       tag = "lower";
       # The store paths that the environment names have to lie below, for above there are none.
-      config.Env = map (variable: "${variable}=${defaults.${variable}}") [ "LOCPATH" "PATH" ];
+      config.Env = [ "PATH=${defaults.PATH}" ];
     }
   ) // {
     contents = [ accounts ];
     # Docker takes time for each layer: few, in which what is large stands alone.
     maxLayers = 9;
     extraCommands = ''
-      mkdir -p bin usr/bin usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
+      mkdir -p bin usr/bin usr/lib usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
       ln -s ${pkgs.busybox}/bin/sh bin/sh
       ln -s ${pkgs.busybox}/bin/env usr/bin/env
       ln -s ${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt etc/ssl/certs/ca-bundle.crt
       ln -s ca-bundle.crt etc/ssl/certs/ca-certificates.crt
       ln -s ${pkgs.tzdata}/share/zoneinfo usr/share/zoneinfo
+      # C.UTF-8: a distribution's C library looks for it here, nixpkgs' in its own folder
+      ln -s ${python.stdenv.cc.libc}/lib/locale usr/lib/locale
       ln -s ${applicationServer { inherit python; }} application_server
       ${lib.optionalString entrypoints ''
         cp -r ${./entrypoints} entrypoints
@@ -160,7 +160,7 @@ let
     sbom = sbom {
       inherit name tag;
       inherit (formats) archive;
-      roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert pkgs.glibc pkgs.tzdata ] ++ packages;
+      roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert python.stdenv.cc.libc pkgs.tzdata ] ++ packages;
       own = own ++ lib.optional entrypoints {
         name = "entrypoints";
         locations = [ "/entrypoints" ];

@@ -4,19 +4,41 @@
   # of `pkgs`
   packages = [
     "busybox"
+    "bzip2"
     "cacert"
+    "cyrus_sasl"
     "docker"
     "docker-distribution"
+    "expat"
+    "fetchPypi"
+    "gcc"
     "glibc"
+    "gnumake"
+    "libffi"
+    "libuuid"
+    "libxml2"
+    "libxslt"
+    "libyaml"
     "mkShell"
+    "ncurses"
+    "openldap"
+    "openssl"
+    "pkg-config"
+    "postgresql"
+    "python311"
+    "python313"
     "python39"
+    "readline"
     "runCommand"
     "shellcheck"
     "skopeo"
+    "sqlite"
     "system"
     "tzdata"
     "writeShellScriptBin"
     "writeText"
+    "xz"
+    "zlib"
   ];
 
   # of `pkgs.dockerTools` and `pkgs.vmTools`
@@ -24,7 +46,7 @@
   vmTools = [ "runInLinuxVM" ];
 
   # of `poetry2nix`
-  poetry2nix = [ "mkPoetryEnv" ];
+  poetry2nix = [ "mkPoetryEnv" "mkPoetryPackages" ];
 
   # of `pkgs.lib`
   lib = [
@@ -33,10 +55,13 @@
     "escapeShellArg"
     "escapeShellArgs"
     "genAttrs"
+    "getDev"
     "hasPrefix"
     "hasSuffix"
     "importTOML"
     "makeBinPath"
+    "makeLibraryPath"
+    "makeSearchPathOutput"
     "mapAttrsToList"
     "optional"
     "optionalAttrs"

@@ -1,5 +1,7 @@
 # The platform image: a server and a virtual environment for any ASGI application, with Poetry.
-{ pkgs, environment, virtualEnvironment, buildImage, poetryEnvironment }:
+#
+# full  whether it has compilers and headers, for dependencies that come as source
+{ pkgs, environment, virtualEnvironment, compiler, buildImage, poetryEnvironment, full ? false }:
 
 let
   inherit (pkgs) lib;
@@ -12,20 +14,22 @@ let
     inherit python location;
     environment = serverEnvironment;
   };
+  building = compiler { inherit python; };
 in
 buildImage {
   inherit (project) name;
-  tag = "python${python.version}";
+  tag = "python${python.version}${lib.optionalString full "-full"}";
   inherit python;
-  path = [ "/opt/poetry/bin" ];
-  packages = [ serverEnvironment poetryEnvironment ];
+  path = [ "/opt/poetry/bin" ] ++ lib.optionals full building.path;
+  packages = [ serverEnvironment poetryEnvironment ] ++ lib.optionals full building.packages;
   entrypoints = true;
   environmentVariables = {
     POETRY_HOME = "/opt/poetry";
     POETRY_VIRTUALENVS_IN_PROJECT = "true";
-  };
+  } // lib.optionalAttrs full building.environmentVariables;
   labels = {
-    "org.opencontainers.image.description" = project.description;
+    "org.opencontainers.image.description" = project.description
+      + lib.optionalString full ", with compilers and headers for dependencies that come as source";
     "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" ./platform/poetry.lock;
   };
   rootCommands = ''
@@ -33,6 +37,7 @@ buildImage {
     chmod -R u+w .${location}
     mkdir -p opt/poetry/bin
     ln -s ${poetryEnvironment} opt/poetry/venv
-    ln -s ../venv/bin/poetry opt/poetry/bin/poetry
+    cp ${./poetry/poetry.sh} opt/poetry/bin/poetry
+    chmod 755 opt/poetry/bin/poetry
   '';
 }

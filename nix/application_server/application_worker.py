@@ -30,13 +30,17 @@ from types import FrameType
 from typing import Any
 
 from application_reloader import ApplicationReloader
+from first_failure import FirstFailure
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
 from uvicorn.server import Server
 
 RELOAD_SECONDS = 1.4
 ABORT_SECONDS = 0.8
 FIRST_REQUEST_SECONDS = 0.1
 POLL_SECONDS = 0.05
+FIRST_FAILURE_SECONDS = 10
+NEXT_FAILURE_SECONDS = 0.5
 HEARTBEAT_SECONDS = 0.25
 OWN_RELOAD_ENGINES = ("auto", "poll")
 
@@ -374,14 +378,49 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
             self._exit_if_stopped()
             if self.cfg.reload:
                 self.wsgi = self._substitute(error)
-            elif isinstance(error, SystemExit):
-                self.log.exception("The application has exited while it was imported")
-                sys.exit(Arbiter.WORKER_BOOT_ERROR)
             else:
+                self._fail(error)
                 raise
         finally:
             self._importing = False
         self._exit_if_stopped()
+
+    def _fail(self, error: BaseException) -> None:
+        """End with the status that ends the server, unless a traceback has to tell why.
+
+        The first worker that fails tells. Gunicorn's own line about a variable that the
+        module lacks would at the level "debug" come with a traceback from its code.
+        """
+        is_import_error = isinstance(error, AppImportError)
+        status = (
+            Arbiter.APP_LOAD_ERROR if is_import_error else Arbiter.WORKER_BOOT_ERROR
+        )
+        if not _first_failure.is_mine():
+            self._wait_for_the_end()
+            sys.exit(status)
+        if is_import_error:
+            print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+            sys.exit(status)
+        if isinstance(error, SystemExit):
+            self.log.exception("The application has exited while it was imported")
+            sys.exit(status)
+
+    def _wait_for_the_end(self) -> None:
+        """Wait until the arbiter stops this worker because another one has failed.
+
+        Arbiters that reap workers in a signal handler lose a failure that they learn of
+        while they fork: Python ignores what is raised in its callbacks around a fork.
+        Then the next worker has to fail, and not all of them at the same time.
+        """
+        seconds: float = FIRST_FAILURE_SECONDS
+        if not hasattr(Arbiter, "signal_chld"):
+            seconds = NEXT_FAILURE_SECONDS * (1 + self.age % 4)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.notify()
+            self.check_arbiter()
+            self._exit_if_stopped()
+            time.sleep(POLL_SECONDS)
 
     def _start_reloader(self) -> None:
         """Replace the reloader that Gunicorn has prepared, unless it was asked for.
@@ -482,3 +521,4 @@ class _Forking:
 
 
 _forking = _Forking()
+_first_failure = FirstFailure()

@@ -1,5 +1,5 @@
 # All checks by name; each is one file.
-{ pkgs, poetry2nix, environment, mkApplication, images, applicationChecks }:
+{ pkgs, poetry2nix, environment, mkApplication, compiler, images, applicationChecks }:
 
 let
   inherit (pkgs) lib;
@@ -23,7 +23,21 @@ let
     APP_EXAMPLE_DEVELOPMENT_IMAGE = images.app-example-development;
     APP_EXAMPLE_TEST_IMAGE = images.app-example-test;
     APP_EXAMPLE_BLACK_IMAGE = images.app-example-black;
+    APP_EXAMPLE_MODERN_IMAGE = images.app-example-modern;
+    APP_EXAMPLE_MODERN_DEVELOPMENT_IMAGE = images.app-example-modern-development;
+    APP_EXAMPLE_MODERN_TEST_IMAGE = images.app-example-modern-test;
+    APP_EXAMPLE_MODERN_BLACK_IMAGE = images.app-example-modern-black;
     PLATFORM_IMAGE = images.image;
+    PLATFORM_FULL_IMAGE = images.image-full;
+  };
+
+  # What tests/image/test_dockerfile.py builds from, without a network.
+  dockerfileVariables = {
+    APP_EXAMPLE_FOLDER = folder "app-example" ../../app-example;
+    WHEELS = import ./wheels.nix {
+      inherit pkgs poetry2nix;
+      projectDirs = [ ../../app-example ../../tests/image/compiled_wheels ];
+    };
   };
 
   # The other formats of two images that differ by an edit, and the programs that test these.
@@ -44,16 +58,17 @@ in
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
     sbom = import ./sbom.nix { inherit pkgs environment source images; };
+    compiler = import ./compiler.nix { inherit pkgs compiler; };
     closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment tests;
       imageVariables = { inherit (imageVariables) APP_EXAMPLE_IMAGE; };
     };
-    app-example = applicationChecks.tests;
-  };
+  } // applicationChecks;
 
   docker-tests = import ./docker_tests.nix {
     inherit pkgs lib testEnvironment tests;
-    imageVariables = imageVariables // formatVariables;
+    variables = imageVariables // dockerfileVariables // formatVariables
+      // { PACKAGE_INDEX = import ./package_index.nix { inherit pkgs; }; };
   };
 }

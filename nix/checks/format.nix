@@ -11,10 +11,11 @@ pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
     ${testEnvironment}/bin/black --check --diff --config nix/template/pyproject.toml nix/template
     ${testEnvironment}/bin/flake8 --config nix/checks/flake8.ini nix tests app-example
     for folder in nix nix/application_server nix/entrypoints nix/formats nix/sbom nix/mirror/command nix/mirror/builders nix/mirror/poetry2nix \
-        tests tests/application_server tests/entrypoints tests/formats tests/sbom tests/image tests/machine tests/mirror; do
+        tests tests/application_server tests/entrypoints tests/formats tests/sbom tests/image tests/machine tests/mirror tests/mirror/corpus; do
       MYPYPATH=$folder:nix:nix/formats:nix/sbom:nix/mirror/command:nix/mirror/builders:nix/mirror/poetry2nix:tests/mirror/support \
         ${testEnvironment}/bin/mypy --config-file nix/checks/mypy.ini --cache-dir "$TMPDIR/mypy" "$folder"/*.py
     done
-    shellcheck mirror .ci/run .ci/docker nix/entrypoints/*.sh nix/mirror/debian_tree.sh nix/mirror/guest/*.sh
+    shellcheck mirror .ci/run .ci/docker nix/entrypoints/*.sh nix/mirror/debian_tree.sh nix/mirror/guest/*.sh \
+      nix/poetry/poetry.sh
   } 2>&1 | tee "$out"
 ''

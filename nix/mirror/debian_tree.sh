@@ -39,19 +39,30 @@ done
 set +f
 unset IFS
 
-# Links to where Debian would have put the target lead into the tree.
+# Links to where Debian would have put the target lead into the tree, or into one below.
 find . -type l | sort | while read -r link; do
     target=$(readlink "$link")
     case $target in
     /usr/*) inside=${target#/usr/} ;;
     /bin/* | /sbin/* | /lib*/* | /etc/*) inside=${target#/} ;;
-    *) continue ;;
+    /*) continue ;;
+    *)
+        inside=${link%/*}/$target
+        if [ -e "$inside" ] || [ -L "$inside" ]; then
+            continue
+        fi
+        inside=$(echo "${inside#./}" | sed -e ':again' -e 's,[^/]*/\.\./,,' -e 'tagain')
+        ;;
     esac
-    if [ -e "$inside" ] || [ -L "$inside" ]; then
-        ln -sfn "$out/$inside" "$link"
-    else
-        rm "$link"
-    fi
+    for tree in "$out" $below; do
+        if [ -e "$tree/$inside" ] || [ -L "$tree/$inside" ]; then
+            ln -sfn "$tree/$inside" "$link"
+            continue 2
+        fi
+    done
+    case $target in
+    /*) rm "$link" ;;
+    esac
 done
 find . -depth -type d -empty -exec rmdir {} \;
 

@@ -2,21 +2,28 @@
 { lib, mirror, runCommand }:
 
 let
-  inherit (mirror) debianTree locks;
+  inherit (mirror) debianTree locks versionOf;
   exclusions = import ./debian_exclusions.nix;
 
-  # The upstream version of a set's package: "1:3.9.2-1+deb11u7" -> "3.9.2"
-  versionOf = set: package:
-    let found = builtins.head (lib.filter (entry: entry.package == package) locks.${set}); in
-    builtins.elemAt (builtins.match "([0-9]+:)?([^-+~]+).*" found.version) 1;
+  # The C library of one Debian release.
+  glibcOf = set: debianTree rec {
+    name = "glibc-${passthru.version}";
+    packages = locks.${set};
+    exclude = exclusions ++ import ./glibc_exclusions.nix;
+    passthru = { pname = "glibc"; version = versionOf set "libc6"; };
+  };
+
+  # A set "python3X" -> that Python on the C library of its own release. `more`: further arguments
+  # of python.nix.
+  pythonOf = set: glibc: more: import ./python.nix ({
+    inherit lib mirror runCommand glibc;
+    version = versionOf set "python3.${lib.removePrefix "python3" set}";
+    packages = locks.${set};
+    exclude = exclusions;
+  } // more);
 in
 rec {
-  glibc = debianTree {
-    name = "glibc-${versionOf "glibc" "libc6"}";
-    packages = locks.glibc;
-    exclude = exclusions ++ import ./glibc_exclusions.nix;
-    passthru = { pname = "glibc"; version = versionOf "glibc" "libc6"; };
-  };
+  glibc = glibcOf "glibc";
 
   busybox = mirror.bootstrap.run "busybox-${versionOf "busybox" "busybox-static"}"
     { inherit (mirror.bootstrap) busybox; }
@@ -87,10 +94,9 @@ rec {
     passthru = { pname = "docker-distribution"; version = versionOf "registry" "docker-registry"; };
   };
 
-  python39 = import ./python.nix {
-    inherit lib mirror runCommand glibc;
-    version = versionOf "python39" "python3.9";
-    packages = locks.python39;
-    exclude = exclusions;
+  python39 = pythonOf "python39" glibc {
+    headers = lib.filter (entry: entry.package == "libpython3.9-dev") locks.development;
   };
+  python311 = pythonOf "python311" (glibcOf "glibc-bookworm") { };
+  python313 = pythonOf "python313" (glibcOf "glibc-trixie") { };
 }

@@ -44,7 +44,8 @@ let
     };
 in
 {
-  inherit busybox;
+  # A location -> the name of its file in the store.
+  inherit busybox storeName;
 
   # { location, sha256, size, … } of debian/lock.json -> the .deb
   debianPackage = file: flat "debian" file { inherit (file) size; };

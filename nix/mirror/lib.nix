@@ -50,7 +50,11 @@ rec {
     start >= 0 && substring start (stringLength suffix) text == suffix;
   removePrefix = prefix: text:
     if hasPrefix prefix text then substring (stringLength prefix) (stringLength text) text else text;
-  makeBinPath = packages: concatMapStringsSep ":" (package: "${package}/bin") packages;
+  getOutput = output: package: package.${output} or package.out or package;
+  getDev = getOutput "dev";
+  makeSearchPathOutput = output: folder: concatMapStringsSep ":" (package: "${getOutput output package}/${folder}");
+  makeBinPath = makeSearchPathOutput "bin" "bin";
+  makeLibraryPath = makeSearchPathOutput "lib" "lib";
   toLower = replaceStrings
     (genList (position: substring position 1 "ABCDEFGHIJKLMNOPQRSTUVWXYZ") 26)
     (genList (position: substring position 1 "abcdefghijklmnopqrstuvwxyz") 26);

@@ -1,5 +1,6 @@
-# Debian's CPython as nixpkgs' `python3X`: a prefix that runs from the store, byte-compiled.
-{ lib, mirror, runCommand, glibc, version, packages, exclude }:
+# Debian's CPython as nixpkgs' `python3X`: a prefix that runs from the store, byte-compiled. Its
+# headers are an output of their own, `dev`, from the packages `headers`.
+{ lib, mirror, runCommand, glibc, version, packages, exclude, headers ? throw "nix/mirror: the headers of Python ${version} are not locked" }:
 
 let
   parts = builtins.match "([0-9]+)\\.([0-9]+).*" version;
@@ -13,6 +14,8 @@ let
     inherit version pythonVersion executable;
     sitePackages = "lib/${executable}/site-packages";
     implementation = "cpython";
+    # the C library that it is linked with, where nixpkgs has it
+    stdenv.cc.libc = glibc;
     # for executables that wheels bring along
     loader = "${glibc}/${libraries}/ld-linux-x86-64.so.2";
   };
@@ -40,4 +43,11 @@ in
 tree // {
   interpreter = "${tree}/bin/${executable}";
   libraryPath = "${tree}/${libraries}:${glibc}/${libraries}";
+  dev = import ./development_library.nix { inherit (mirror) debianTree; } {
+    name = "python3-dev";
+    inherit version;
+    packages = headers;
+    below = [ glibc ];
+    exclude = exclude ++ [ "bin" "lib/python3*" "lib/x86_64-linux-gnu/*.so" "lib/x86_64-linux-gnu/pkgconfig/*-embed.pc" ];
+  };
 }

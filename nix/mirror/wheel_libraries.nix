@@ -2,7 +2,7 @@
 { lib, bootstrap }:
 
 bootstrap.run "mirror-python-libraries"
-{ wheels = map bootstrap.wheel [ "installer" "packaging" "poetry-core" "tomli" ]; }
+{ wheels = map bootstrap.wheel [ "installer" "packaging" "poetry-core" "pyproject-hooks" "tomli" ]; }
   ''
     mkdir -p "$out"
     for wheel in $wheels; do

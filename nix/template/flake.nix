@@ -6,5 +6,6 @@
   outputs = { self, base }:
     (base.lib.mkApplication {
       projectDir = ./.;
+      python = "python313";
     }).outputs;
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import importlib.util
+import importlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# Gunicorn 20.1 imports pkg_resources, which warns of its end.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    importlib.import_module("gunicorn.config")
 
 settings.register_profile("unhurried", database=None, deadline=None)
 settings.load_profile("unhurried")
@@ -208,15 +214,10 @@ def start(project: Path) -> Iterator[Callable[..., Server]]:
 
 
 def load_module(name: str) -> ModuleType:
-    """Import one of the modules under test by its path, under its own name."""
-    specification = importlib.util.spec_from_file_location(
-        name, APPLICATION_SERVER / f"{name}.py"
-    )
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    return module
+    """Import one of the modules under test, which import each other by their names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(APPLICATION_SERVER), *sys.path])
+        return importlib.import_module(name)
 
 
 @pytest.fixture(scope="session")

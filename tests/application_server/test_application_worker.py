@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from .conftest import (
@@ -118,6 +119,11 @@ def children(server: Server) -> list[int]:
     pid = server.process.pid
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(word) for word in text.split()]
+
+
+def exits(server: Server) -> list[str]:
+    """Return the ends of workers that were noted, with process and status."""
+    return [event for event in server.events() if event.startswith("exit ")]
 
 
 def contains(server: Server, text: str) -> bool:
@@ -400,6 +406,100 @@ def test_max_requests_ends_a_worker_gracefully(start_with_hooks: Start) -> None:
     assert {f"shutdown {pid}", f"exit {pid} 0"} <= set(server.events())
 
 
+def test_max_requests_replaces_workers_and_loses_nothing(
+    start_with_hooks: Start,
+) -> None:
+    server = start_with_hooks(WORKERS="2", MAX_REQUESTS="20", MAX_REQUESTS_JITTER="10")
+    server.worker_pid()
+    answers: list[tuple[int, str]] = []
+
+    def workers() -> set[str]:
+        return {pid for _, pid in answers}
+
+    def ask() -> None:
+        end = time.monotonic() + DEADLINE
+        while len(workers()) < 6 and time.monotonic() < end:
+            answers.append(server.get("/pid"))
+
+    threads = [threading.Thread(target=ask) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(workers()) >= 6
+    assert {status for status, _ in answers} == {200}
+    assert len(answers) >= 4 * 20
+    wait_for(lambda: len(exits(server)) >= 4)
+    assert {event.split()[2] for event in exits(server)} == {"0"}
+
+
+def test_max_requests_jitter_differs_from_worker_to_worker(
+    project: Path, start_with_hooks: Start
+) -> None:
+    hooks = "\ndef pre_fork(server, worker):\n    note(worker.max_requests)\n"
+    hooks = hooks.replace("note(", "note('limit %d' % ")
+    server = start_with_hooks(
+        hooks=hooks, WORKERS="8", MAX_REQUESTS="100", MAX_REQUESTS_JITTER="1000000"
+    )
+    wait_for(lambda: len([e for e in server.events() if "limit" in e]) == 8)
+    limits = [int(e.split()[1]) for e in server.events() if "limit" in e]
+    assert len(set(limits)) > 1
+    assert all(100 <= limit <= 1_000_100 for limit in limits)
+
+
+CLIENT = """
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for _ in range(2):
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+    else:
+        text = scope["client"][0] + " " + scope["scheme"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": text.encode()})
+"""
+
+
+@pytest.mark.parametrize(
+    ("allowed", "peer", "is_trusted"),
+    [
+        ("", "127.0.0.1", True),
+        ("", "127.0.0.2", False),
+        ("127.0.0.2", "127.0.0.2", True),
+        ("127.0.0.2", "127.0.0.1", False),
+        ("10.0.0.1, 127.0.0.3", "127.0.0.3", True),
+        ("*", "127.0.0.9", True),
+        ("10.0.0.1,*", "127.0.0.9", True),
+        ("127.4.0.0/16", "127.4.5.6", True),
+        ("127.4.0.0/16", "127.5.5.6", False),
+    ],
+)
+def test_forwarded_headers_count_from_allowed_addresses_alone(
+    configuration: ModuleType,
+    project: Path,
+    start: Start,
+    allowed: str,
+    peer: str,
+    is_trusted: bool,
+) -> None:
+    (project / "client.py").write_text(CLIENT)
+    server = start(FORWARDED_ALLOW_IPS=allowed, MODULE_NAME="client")
+    if "/" in allowed and not configuration.uvicorn_takes_networks():
+        assert server.wait() == 3
+        assert server.errors().startswith(f"FORWARDED_ALLOW_IPS={allowed!r} is not")
+        return
+    assert wait_for(server.body) == "127.0.0.1 http"
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", server.port, timeout=DEADLINE, source_address=(peer, 0)
+    )
+    headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+    connection.request("GET", "/", headers=headers)
+    with connection.getresponse() as response:
+        told = response.read().decode()
+    connection.close()
+    assert told == ("192.0.2.7 https" if is_trusted else f"{peer} http")
+
+
 def test_worker_ends_when_its_arbiter_has_died(start: Start) -> None:
     server = start()
     pid = server.worker_pid()
@@ -442,6 +542,27 @@ def test_start_failure_ends_the_server(
     server = start()
     assert server.wait() == status
     assert reason in server.errors()
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "line"),
+    [
+        ("other = 1\n", 4, "Failed to find attribute 'app' in 'app.main'."),
+        ("app = 1\n", 4, "Application object must be callable."),
+        ("1 / 0\n", 3, "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(5)\n", 3, "SystemExit: 5"),
+    ],
+)
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_load_failure_of_several_workers_is_told_once(
+    project: Path, start: Start, text: str, status: int, line: str, level: str
+) -> None:
+    (project / "app" / "main.py").write_text(text)
+    server = start(WORKERS="4", LOG_LEVEL=level)
+    assert server.wait() == status
+    lines = server.errors().splitlines()
+    assert lines.count(line) == 1
+    assert "AppImportError" not in server.errors()
 
 
 def test_worker_class_is_found_without_its_newer_package() -> None:

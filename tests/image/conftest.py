@@ -7,10 +7,10 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 import pytest
 import requests
@@ -23,10 +23,17 @@ VARIABLES = {
     "app-example-development": "APP_EXAMPLE_DEVELOPMENT_IMAGE",
     "app-example-test": "APP_EXAMPLE_TEST_IMAGE",
     "app-example-black": "APP_EXAMPLE_BLACK_IMAGE",
+    "app-example-modern": "APP_EXAMPLE_MODERN_IMAGE",
+    "app-example-modern-development": "APP_EXAMPLE_MODERN_DEVELOPMENT_IMAGE",
+    "app-example-modern-test": "APP_EXAMPLE_MODERN_TEST_IMAGE",
+    "app-example-modern-black": "APP_EXAMPLE_MODERN_BLACK_IMAGE",
     "platform": "PLATFORM_IMAGE",
+    "platform-full": "PLATFORM_FULL_IMAGE",
 }
 DEADLINE = 60.0
 LOAD_SECONDS = 240.0
+
+Made = TypeVar("Made")
 
 
 def poll(holds: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
@@ -125,25 +132,51 @@ class Container:
         return sorted(found)
 
 
+class OnDemand(Mapping[str, Made]):
+    """By name, what is made when it is first asked for: no test waits for others' images."""
+
+    def __init__(self, names: Iterable[str], make: Callable[[str], Made]) -> None:
+        """names: all that there are; make: from a name."""
+        self._names = list(names)
+        self._make = make
+        self._made: dict[str, Made] = {}
+
+    def __getitem__(self, name: str) -> Made:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 @pytest.fixture(scope="session")
 def archives() -> Mapping[str, Image]:
     """The archives of the images that the environment names, by name."""
     given = {name: os.environ.get(variable) for name, variable in VARIABLES.items()}
-    if not any(given.values()):
+    paths = {name: Path(path) for name, path in given.items() if path}
+    if not paths:
         pytest.fail("no image archives are named: ./mirror nix run .#docker-tests")
-    return {name: Image(Path(path)) for name, path in given.items() if path}
+    return OnDemand(paths, lambda name: Image(paths[name]))
 
 
 @pytest.fixture(scope="session")
 def loaded(archives: Mapping[str, Image]) -> Mapping[str, str]:
     """Each image, loaded into Docker: name to identity, the configuration's SHA-256."""
-    identities = {}
-    for name, image in archives.items():
+
+    def load(name: str) -> str:
+        image = archives[name]
         with open(image.path, "rb") as archive:
             command = ["docker", "load", "--quiet"]
             subprocess.run(command, stdin=archive, check=True, timeout=LOAD_SECONDS)
-        identities[name] = f"sha256:{image.manifest['Config'].partition('.')[0]}"
-    return identities
+        return f"sha256:{image.manifest['Config'].partition('.')[0]}"
+
+    return OnDemand(archives, load)
 
 
 class Containers:

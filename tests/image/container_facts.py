@@ -26,6 +26,9 @@ MODULES = """
     zipfile zipimport zlib
 """.split()
 
+# Modules that a Python no longer has, by the first that lacks them (PEP 594, PEP 632).
+REMOVED = {"distutils.core": (3, 12), "lib2to3.pytree": (3, 13), "nis": (3, 13)}
+
 
 def importable(name: str) -> bool:
     """Whether a module imports."""
@@ -97,7 +100,11 @@ facts = {
     "encoding": locale.getpreferredencoding(),
     "umlauts": "\u00e4\u00e4",
     "localhost": socket.getaddrinfo("localhost", 80)[0][4][0],
-    "not importable": [name for name in MODULES if not importable(name)],
+    "not importable": [
+        name
+        for name in MODULES
+        if sys.version_info < REMOVED.get(name, (4,)) and not importable(name)
+    ],
     "gunicorn's byte code": {
         "path": os.path.realpath(cached),
         "exists": os.path.exists(cached),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from operator import methodcaller
 
 import pytest
 
-from .archive import Entry, Image
+from .archive import Entry, Image, store_path
 
 COMPILERS = {
     "ar",
@@ -22,12 +23,21 @@ COMPILERS = {
     "make",
     "rustc",
 }
-BUDGET = {"app-example": 80_000_000, "platform": 130_000_000}
+BUDGET = {
+    "app-example": 80_000_000,
+    "app-example-modern": 115_000_000,
+    "platform": 130_000_000,
+    "platform-full": 320_000_000,
+}
 
 # Wheels of Poetry's own environment that carry a header among their modules.
 WHEEL_DATA = re.compile(r"/site-packages/(cffi|dulwich|rapidfuzz)/[^/]+\.(h|hpp)$")
 
-images = pytest.mark.parametrize("name", ["app-example", "platform"])
+images = pytest.mark.parametrize("name", list(BUDGET))
+images_without_compilers = pytest.mark.parametrize(
+    "name", [name for name in BUDGET if name != "platform-full"]
+)
+applications = pytest.mark.parametrize("name", ["app-example", "app-example-modern"])
 
 
 def complaint(image: Image, entries: list[Entry]) -> str:
@@ -35,7 +45,7 @@ def complaint(image: Image, entries: list[Entry]) -> str:
     return "\n".join(image.chain(entry.path) for entry in entries)
 
 
-@images
+@images_without_compilers
 def test_no_compilers(archives: Mapping[str, Image], name: str) -> None:
     image = archives[name]
     # busybox's own applets are links to it
@@ -47,7 +57,7 @@ def test_no_compilers(archives: Mapping[str, Image], name: str) -> None:
     assert not complaint(image, list(found))
 
 
-@images
+@images_without_compilers
 def test_no_headers_and_no_static_libraries(
     archives: Mapping[str, Image], name: str
 ) -> None:
@@ -57,6 +67,31 @@ def test_no_headers_and_no_static_libraries(
         and not WHEEL_DATA.search(entry.path)
     )
     assert not complaint(image, list(found))
+
+
+def test_full_has_compilers_and_headers(archives: Mapping[str, Image]) -> None:
+    image = archives["platform-full"]
+    paths = [entry.path for entry in image.entries]
+    wanted = [f"/bin/{program}" for program in ("ar", "cc", "g++", "ld", "make")]
+    wanted += ["/Python.h", "/stdio.h", "/linux/limits.h", "/vector", "/openssl/ssl.h"]
+    missing = [
+        end for end in wanted if not any(map(methodcaller("endswith", end), paths))
+    ]
+    assert not missing
+
+
+def test_full_is_the_platform_and_more(archives: Mapping[str, Image]) -> None:
+    """A virtual environment filled in the full image finds all of Python's in the other."""
+    plain, full = archives["platform"], archives["platform-full"]
+    assert set(plain.references) < set(full.references)
+    added = {"C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "PKG_CONFIG_PATH"}
+    assert set(full.environment) - set(plain.environment) == added
+    changed = {
+        variable
+        for variable, value in plain.environment.items()
+        if full.environment[variable] != value
+    }
+    assert changed == {"PATH"}
 
 
 @images
@@ -87,6 +122,19 @@ def test_one_python(archives: Mapping[str, Image], name: str) -> None:
 
 
 @images
+def test_one_c_library(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
+    for pattern in (r"/libc\.so\.6$", r"/ld-linux-x86-64\.so\.2$"):
+        found = [
+            entry
+            for entry in image.matching(lambda entry: not entry.info.isdir())
+            if re.search(pattern, entry.path)
+        ]
+        owners = {store_path(entry.path) for entry in found}
+        assert len(owners) == 1, complaint(image, found)
+
+
+@images
 def test_no_pip(archives: Mapping[str, Image], name: str) -> None:
     image = archives[name]
     found = image.matching(
@@ -95,8 +143,9 @@ def test_no_pip(archives: Mapping[str, Image], name: str) -> None:
     assert not complaint(image, list(found))
 
 
-def test_no_development_dependencies(archives: Mapping[str, Image]) -> None:
-    image = archives["app-example"]
+@applications
+def test_no_development_dependencies(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
     found = image.matching(
         lambda entry: entry.path.endswith(
             ("/pytest/__init__.py", "/black/__init__.py", "/coverage/__init__.py")
@@ -143,8 +192,9 @@ def test_modes_and_owners(archives: Mapping[str, Image], name: str) -> None:
     assert not special, "setuid, setgid or device files"
 
 
-def test_application_alone_on_top(archives: Mapping[str, Image]) -> None:
-    image = archives["app-example"]
+@applications
+def test_application_alone_on_top(archives: Mapping[str, Image], name: str) -> None:
+    image = archives[name]
     top = [
         entry.path for entry in image.entries if entry.layer == len(image.layers) - 1
     ]
@@ -176,7 +226,9 @@ def test_labels_and_tag_say_the_real_version(
     (tag,) = image.manifest["RepoTags"]
     expected = {
         "app-example": "app-example:1.0.0",
+        "app-example-modern": "app-example-modern:0.1.0",
         "platform": f"uvicorn-gunicorn-poetry:python{version}",
+        "platform-full": f"uvicorn-gunicorn-poetry:python{version}-full",
     }
     assert tag == expected[name]
     assert labels["org.opencontainers.image.title"] == tag.partition(":")[0]

@@ -47,7 +47,11 @@ pytestmark = pytest.mark.core
 
 @pytest.fixture(
     scope="module",
-    params=["app-example", pytest.param("platform", marks=pytest.mark.platform)],
+    params=[
+        "app-example",
+        pytest.param("app-example-modern", marks=pytest.mark.platform),
+        pytest.param("platform", marks=pytest.mark.platform),
+    ],
 )
 def container(
     request: pytest.FixtureRequest,
@@ -63,11 +67,13 @@ def container(
 
 # What differs from the defaults, in the images that differ.
 DIFFERENCES = {
-    "app-example-development": {"RELOAD": "True", "LOG_LEVEL": "debug"},
+    f"{project}-development": {"RELOAD": "True", "LOG_LEVEL": "debug"}
+    for project in ("app-example", "app-example-modern")
 }
 OTHER_ENTRYPOINTS = {
-    "app-example-test": ["/entrypoints/pytest_entrypoint.sh"],
-    "app-example-black": ["/entrypoints/black_entrypoint.sh"],
+    f"{project}-{program}": [f"/entrypoints/{entrypoint}_entrypoint.sh"]
+    for project in ("app-example", "app-example-modern")
+    for program, entrypoint in (("test", "pytest"), ("black", "black"))
 }
 
 

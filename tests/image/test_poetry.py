@@ -19,3 +19,15 @@ def test_poetry_uses_the_virtual_environment(
     assert container.run("poetry", "env", "info", "--path").strip() == (
         "/application_root/.venv"
     )
+
+
+def test_poetry_can_ask_a_mirror_of_the_index(
+    start: StartContainer, platform_application: Path
+) -> None:
+    container = start(
+        "platform",
+        options=("--volume", f"{platform_application}:/application_root/app:ro"),
+    )
+    assert "poetry-plugin-pypi-mirror" in container.run(
+        "poetry", "self", "show", "plugins"
+    )

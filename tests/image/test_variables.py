@@ -64,7 +64,7 @@ def heartbeat_folder(container: Container) -> str:
     (pid,) = container.worker_pids()
     listed = container.run("sh", "-c", f"ls -l /proc/{pid}/fd")
     (line,) = [line for line in listed.splitlines() if "wgunicorn-" in line]
-    return line.partition("-> ")[2].rpartition("/")[0]
+    return str(line.partition("-> ")[2].rpartition("/")[0])
 
 
 def test_workers(start: StartContainer) -> None:

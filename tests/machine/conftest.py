@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
+from image.archive import Image
+from image.conftest import Container, Containers, StartContainer
 
 
 def run(
@@ -56,7 +58,7 @@ FLAKE = """\
   inputs.base.url = "flake:uvicorn-gunicorn-poetry";
 
   outputs = { self, base }:
-    let application = base.lib.mkApplication (%s); in
+    let application = base.lib.mkApplication ({ python = "python313"; } // %s); in
     application.outputs // { inherit application; };
 }
 """
@@ -91,3 +93,21 @@ def project(base: Path, tmp_path: Path) -> Project:
     folder = tmp_path / "project"
     shutil.copytree(base / "nix/template", folder)
     return Project(folder, base)
+
+
+@pytest.fixture
+def start_archive() -> Iterator[StartContainer]:
+    """Load an image's archive and start a container of it; both are removed again."""
+    tags: dict[str, str] = {}
+    containers = Containers(tags)
+
+    def start(archive: Path, *arguments: str, **keywords: Any) -> Container:
+        with open(archive, "rb") as content:
+            subprocess.run(["docker", "load", "--quiet"], stdin=content, check=True)
+        (tags[str(archive)],) = Image(archive).manifest["RepoTags"]
+        return containers.start(str(archive), *arguments, **keywords)
+
+    yield start
+    containers.remove()
+    for tag in tags.values():
+        run(Path.cwd(), "docker", "rmi", "--force", tag, check=False)

@@ -10,13 +10,11 @@ import socket
 import subprocess
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from image.archive import Image
-from image.conftest import Containers, StartContainer, poll
+from image.conftest import StartContainer, poll
 
 from .conftest import Project, run
 
@@ -47,29 +45,7 @@ async def application(scope, receive, send):
 """
 
 
-@pytest.fixture
-def containers() -> Iterator[Callable[[str, Path], StartContainer]]:
-    """Load an archive and start containers of it; both are removed again."""
-    started: list[Containers] = []
-    tags: list[str] = []
-
-    def load(name: str, archive: Path) -> StartContainer:
-        with open(archive, "rb") as content:
-            subprocess.run(["docker", "load", "--quiet"], stdin=content, check=True)
-        tags.extend(Image(archive).manifest["RepoTags"])
-        started.append(Containers({name: tags[-1]}))
-        return started[-1].start
-
-    yield load
-    for several in started:
-        several.remove()
-    if tags:
-        run(Path.cwd(), "docker", "rmi", "--force", *tags, check=False)
-
-
-def test_every_option_is_seen(
-    project: Project, containers: Callable[[str, Path], StartContainer]
-) -> None:
+def test_every_option_is_seen(project: Project, start_archive: StartContainer) -> None:
     shutil.rmtree(project.folder / "app")
     (project.folder / "web").mkdir()
     server = SERVER.replace("names_module", "web.names")
@@ -86,9 +62,8 @@ def test_every_option_is_seen(
     assert config["User"] == "2345:2345"
     assert config["ExposedPorts"] == {"8080/tcp": {}}
     assert config["Labels"]["org.opencontainers.image.vendor"] == "we"
-    start = containers("web", archive)
     options = ("--publish", "127.0.0.1::8080")
-    container = start("web", options=options, served=False)
+    container = start_archive(archive, options=options, served=False)
 
     def answer() -> str:
         ports = run(Path.cwd(), "docker", "port", container.identity, "8080/tcp")
@@ -161,7 +136,7 @@ def test_the_development_shell(project: Project) -> None:
     """
     done = project.mirror("develop", "--command", "bash", "-c", script)
     printed = done.stdout.splitlines()
-    assert "1 passed" in done.stdout
+    assert "2 passed" in done.stdout
     assert any(line.startswith("Poetry (version ") for line in printed)
     assert printed[-2:] == ['"Hello World!"', '"Hello edit!"']
     assert '"reload": true' in (project.folder / "serve.log").read_text()

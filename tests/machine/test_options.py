@@ -16,7 +16,7 @@ def refusal(project: Project) -> str:
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if "mkApplication" in line]
     (line,) = [line for line in lines if "error: " in line]
-    return line.partition("mkApplication: ")[2]
+    return str(line.partition("mkApplication: ")[2])
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,12 @@ def test_missing_files(project: Project, name: str, told: str) -> None:
 @pytest.mark.parametrize(
     "old, new, told",
     [
-        ("[tool.poetry", "[tool.other", "pyproject.toml has no table tool.poetry"),
+        ("[tool.poetry", "[tool.other", "pyproject.toml has no table tool.poetry or"),
+        ('version = "0.1.0"\n', "", "pyproject.toml has no version: put one into"),
         (
             "[tool.poetry.group.dev.dependencies]",
             "[tool.poetry.dev-dependencies]",
-            "application has the table tool.poetry.dev-dependencies, which",
+            "pyproject.toml has the table tool.poetry.dev-dependencies, which",
         ),
     ],
 )
@@ -98,7 +99,7 @@ def test_unfit_project_files(project: Project, old: str, new: str, told: str) ->
 
 def test_an_image_without_its_program(project: Project) -> None:
     file = project.folder / "pyproject.toml"
-    file.write_text(file.read_text().replace('black = "^25.0"\n', ""))
+    file.write_text(file.read_text().replace('black = "^26.0"\n', ""))
     project.write_flake("{ projectDir = ./.; }")
     attribute = ".#application.images.black.drvPath"
     done = project.mirror("eval", "--raw", attribute, check=False)

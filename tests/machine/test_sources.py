@@ -12,7 +12,7 @@ LITTER = [
     "app/.venv/pyvenv.cfg",
     "app/environment/pyvenv.cfg",
     "app/environment/bin/python",
-    "app/__pycache__/main.cpython-39.pyc",
+    "app/__pycache__/main.cpython-313.pyc",
     "app/old.pyc",
     "app/.pytest_cache/README.md",
     "app/.mypy_cache/x",

@@ -22,7 +22,14 @@ sys.path[:0] = [
 settings.register_profile("unhurried", database=None, deadline=None, max_examples=40)
 settings.load_profile("unhurried")
 
+import transport  # noqa: E402
 from mirror_site import Site  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two attempts at one server."""
+    monkeypatch.setattr(transport, "PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -80,5 +87,6 @@ def pip_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "no-index").as_uri())
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NETRC", raising=False)
     monkeypatch.delenv("MIRROR_PYPI", raising=False)
     monkeypatch.delenv("MIRROR_DEBIAN", raising=False)

@@ -8,12 +8,10 @@ import importlib
 import pytest
 
 MODULES = [
-    "command_line",
-    "needed_files",
-    "nix_command",
-    "package_index",
-    "lock",
-    "write_image",
+    *("address", "apt_configuration", "build_wheel", "command_line"),
+    *("distribution_files", "download", "lock", "locked_packages", "needed_files"),
+    *("nix_command", "nix_version", "package_index", "program", "progress"),
+    *("project_folder", "transport", "write_image"),
 ]
 
 

@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Optional
 
 import install_wheel
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from install_wheel import Patcher, WheelError, has_interpreter
 from mirror_site import make_wheel, sha256
@@ -133,6 +134,7 @@ def test_this_python_asks_for_a_loader() -> None:
 
 
 @given(st.binary(), st.integers(0, 200))
+@example(bytes(14) + b"\x80" + bytes(17) + b"\x01", 25)
 def test_any_content_is_a_program_or_not(tail: bytes, length: int) -> None:
     has_interpreter(tail)
     has_interpreter(elf(1, 3)[:length] + tail)
@@ -208,3 +210,78 @@ def test_the_launchers_run(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
     )
     assert (done.returncode, done.stdout) == (3, b"main\n")
+
+
+def renamed(wheel: Path, name: str) -> Path:
+    target = wheel.with_name(name)
+    wheel.rename(target)
+    return target
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Thing-1.0-py3-none-any.whl",
+        "thing-1.0.0-py3-none-any.whl",
+        "thing-1.0-1-cp36.cp37-abi3.none-manylinux1_x86_64.linux_x86_64.whl",
+    ],
+)
+def test_names_that_differ_from_the_metadata_folder(name: str, tmp_path: Path) -> None:
+    wheel = renamed(make_wheel(tmp_path / "wheels", {"thing.py": b""}), name)
+    install_wheel.install_wheel(wheel, tmp_path / "out")
+    (found,) = distributions(path=[str(tmp_path / "out" / SITE_PACKAGES)])
+    assert (found.metadata["Name"], found.version) == ("thing", "1.0")
+
+
+def test_a_record_that_tells_another_hash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wheel = make_wheel(tmp_path / "wheels", {"a.py": b"x = 1"})
+    odd = tmp_path / wheel.name
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(odd, "w") as new:
+        for member in old.infolist():
+            content = old.read(member)
+            new.writestr(member, b"x = 2" if member.filename == "a.py" else content)
+    install_wheel.install_wheel(odd, tmp_path / "out")
+    assert (tmp_path / "out" / SITE_PACKAGES / "a.py").read_bytes() == b"x = 2"
+    warning, *more = capsys.readouterr().err.splitlines()
+    assert warning.startswith("warning: ") and "a.py didn't match RECORD" in warning
+    assert more == []
+
+
+def test_data_of_all_kinds_and_both_libraries(tmp_path: Path) -> None:
+    wheel = make_wheel(
+        tmp_path / "wheels",
+        {
+            "thing-1.0.data/purelib/pure/__init__.py": b"",
+            "thing-1.0.data/platlib/plat/__init__.py": b"",
+            "thing-1.0.data/data/etc/thing/settings": b"s",
+            "thing-1.0.data/data/bin/tool/part": b"p",
+            "thing-1.0.data/headers/deep/thing.h": b"h",
+            "thing-1.0.data/scripts/window": b"#!pythonw\n",
+        },
+        entry_points="[gui_scripts]\nother = pure:main [extra]\n",
+    )
+    out = tmp_path / "out"
+    install_wheel.install_wheel(wheel, out)
+    for name in ("pure", "plat"):
+        assert (out / SITE_PACKAGES / name / "__init__.py").exists()
+    assert (out / "etc/thing/settings").read_bytes() == b"s"
+    assert (out / "bin/tool/part").read_bytes() == b"p"
+    assert (out / f"include/{VERSION}/thing/deep/thing.h").read_bytes() == b"h"
+    for name in ("window", "other"):
+        first = (out / "bin" / name).read_bytes().splitlines()[0]
+        assert first.startswith(b"#!/environment/bin/python")
+
+
+@pytest.mark.parametrize("path", ["../../../../x", "HERE/x", "thing-1.0.data/odd/x"])
+def test_files_that_lead_elsewhere(
+    path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = path.replace("HERE", str(tmp_path))
+    wheel = make_wheel(tmp_path / "wheels", {path: b""})
+    out = tmp_path / "a/b/c/d/out"
+    assert install_wheel.main([str(wheel), str(out), "--name", wheel.name]) == 1
+    *_, error = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: {wheel.name}: ")
+    assert not [file for file in tmp_path.rglob("x") if file.name == "x"]

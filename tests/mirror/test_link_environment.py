@@ -71,6 +71,17 @@ def test_the_first_of_files_that_differ_is_taken(
     ]
 
 
+def test_data_beside_scripts_and_modules(tmp_path: Path) -> None:
+    library = f"lib__{VERSION}__other__x"
+    a = package(tmp_path, "a", bin__folder__x="x", bin__a="a", **{library: "x"})
+    b = package(tmp_path, "b", bin__folder__y="y", include__b__h="h", lib__b="b")
+    target = build(tmp_path, a, b)
+    assert sorted(os.listdir(target / "bin/folder")) == ["x", "y"]
+    assert (target / f"lib/{VERSION}/other/x").read_text() == "x"
+    assert (target / "include/b/h").read_text() == "h"
+    assert (target / "lib/b").read_text() == "b"
+
+
 def test_a_file_that_is_a_folder_elsewhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,3 +132,51 @@ def test_the_environment_works(tmp_path: Path) -> None:
     assert sorted(os.listdir(target / "bin")) == sorted(
         ["one", "two", "python", "python3", VERSION]
     )
+
+
+PKGUTIL = b"__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+PKG_RESOURCES = b"__import__('pkg_resources').declare_namespace(__name__)\n"
+
+
+@pytest.mark.parametrize(
+    "initial",
+    [{}, {"space/__init__.py": PKGUTIL}, {"space/__init__.py": PKG_RESOURCES}],
+)
+@pytest.mark.parametrize("half", [False, True])
+def test_namespace_packages(
+    initial: dict[str, bytes], half: bool, tmp_path: Path
+) -> None:
+    """Of all three kinds (packaging guide, "Packaging namespace packages").
+
+    half: one of the packages lacks the __init__.py that the other one has.
+    """
+    folders = []
+    for name in ("one", "two", "three"):
+        files = {
+            f"space/{name}/__init__.py": b"",
+            "space/deep/" + name + ".py": b"from space import one, two, three\n",
+            f"{name}-nspkg.pth": b"import sys\n",
+            **({} if half and name == "two" else initial),
+        }
+        wheel = make_wheel(tmp_path / "wheels", files, name=name)
+        install_wheel(wheel, tmp_path / "packages" / name)
+        folders.append(tmp_path / "packages" / name)
+    target = build(tmp_path, *folders, python=Path(os.path.realpath(sys.executable)))
+    (target / SITE_PACKAGES / "pkg_resources.py").write_text(
+        "def declare_namespace(name): pass\n"
+    )
+    script = "import space.deep.one, space.deep.two, space.deep.three; print('well')"
+    done = subprocess.run(
+        [target / "bin/python", "-c", script], stdout=subprocess.PIPE, env={}
+    )
+    assert done.stdout == b"well\n"
+
+
+def test_top_level_packages_that_share_a_folder(tmp_path: Path) -> None:
+    a = package(tmp_path, "a", SITE__tests__a="a", SITE__top__x__a="", SITE__a="a")
+    b = package(tmp_path, "b", SITE__tests__b="b", SITE__top__x__b="", SITE__b="b")
+    c = package(tmp_path, "c", SITE__top__y="")
+    site = build(tmp_path, a, b, c) / SITE_PACKAGES
+    assert sorted(os.listdir(site / "tests")) == ["a", "b"]
+    assert sorted(os.listdir(site / "top/x")) == ["a", "b"]
+    assert sorted(os.listdir(site)) == ["a", "b", "tests", "top"]

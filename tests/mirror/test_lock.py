@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import download
 import lock
 import machine
 import pytest
@@ -96,7 +97,7 @@ def mirror_set(
     (folder / "debian/sets.toml").write_text(SETS)
     (folder / "wheels/requirements.txt").write_text("# why\nthing==1.0  # odd\n\n")
     monkeypatch.setattr(lock, "MIRROR_SET", folder)
-    monkeypatch.setattr(machine, "debian_mirrors", lambda base: ("http://a/",))
+    monkeypatch.setattr(lock, "debian_mirrors", lambda base: ("http://a/",))
     program("apt-get", FAKE_APT)
     program("apt-cache", FAKE_APT)
     return folder
@@ -155,7 +156,7 @@ def test_unknown_sets(chosen: list[str], mirror_set: Path) -> None:
 def test_a_release_that_no_mirror_carries(
     mirror_set: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "debian_mirrors", lambda base: ("http://wrong/",))
+    monkeypatch.setattr(lock, "debian_mirrors", lambda base: ("http://wrong/",))
     with pytest.raises(MirrorError, match="^no configured Debian mirror carries old"):
         lock.lock(["base"], {})
 
@@ -203,7 +204,8 @@ def test_busybox_is_pinned_by_its_archive(
     (tmp_path / "debian/pool").mkdir(parents=True)
     deb.rename(tmp_path / "debian/pool/busybox-static.deb")
     root = f"{(tmp_path / 'debian').as_uri()}/"
-    monkeypatch.setattr(machine, "debian_mirrors", lambda base: (root,))
+    for module in (lock, download):
+        monkeypatch.setattr(module, "debian_mirrors", lambda base: (root,))
     program("nix", "print('sha256-' + open(arguments[-1] + '/bin/busybox').read())")
     program("apt-config", "")
     path = mirror_set / "debian/sets.toml"

@@ -67,7 +67,8 @@ def test_the_command_runs_with_its_inputs_swapped(
     log = program("nix", "print(os.environ['NIX_CONFIG'])").with_name("nix.log")
     done = mirror("nix", "-L", "build", ".#a", "-o", "x")
     assert "sandbox = true" in done.stdout
-    dry_run, real = map(json.loads, log.read_text().splitlines())
+    version, dry_run, real = map(json.loads, log.read_text().splitlines())
+    assert version == ["--version"]
     swapped = real[2:-3]
     assert real == ["-L", "build", *swapped, ".#a", "-o", "x"]
     assert dry_run == ["build", "--dry-run", "--no-link", *swapped, ".#a"]
@@ -90,7 +91,8 @@ def test_without_nix_and_apt(programs: Path) -> None:
     done = mirror("nix", "build")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "mirror: nix-bin and git: missing, and no apt-get is there to install it\n"
+        "mirror: this machine lacks nix and git, and apt-get to install it with:"
+        " install it yourself, and run this again\n"
     )
 
 
@@ -102,3 +104,42 @@ def test_unknown_sets_are_an_error_in_one_line(program: Program) -> None:
     assert done.stderr.startswith("mirror: there is no set 'python4': ./mirror lock")
     assert "python39, " in done.stderr and ", wheels\n" in done.stderr
     assert os.access(MIRROR_SET / "debian/lock.json", os.R_OK)
+
+
+@pytest.mark.parametrize(
+    "printed, refused",
+    [
+        ("nix (Nix) 2.3.7", True),
+        ("nix (Nix) 2.7.0", True),
+        ("nix (Nix) 2.8.0", False),
+        ("nix (Nix) 2.26.3", False),
+        ("nix (Nix) 3.0.0", False),
+    ],
+)
+def test_an_old_nix_is_refused(printed: str, refused: bool, program: Program) -> None:
+    program("git", "")
+    program("nix", f"print({printed!r})")
+    done = mirror("nix", "--version")
+    if not refused:
+        assert (done.returncode, done.stderr) == (0, "")
+        return
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"mirror: this machine's Nix is {printed.split()[-1][:3]}, and 2.8 or newer is"
+        " needed: install a newer nix-bin, such as from the next Debian release\n"
+    )
+
+
+def test_files_that_git_does_not_track_are_named(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flake.nix").touch()
+    monkeypatch.chdir(tmp_path)
+    program("git", "sys.stdout.write('app/a b.py\\0result\\0')")
+    (tmp_path / "result").symlink_to("/nix/store/0-image")
+    program("nix", "print('[]')")
+    done = mirror("nix", "build", ".#a")
+    assert done.stderr == (
+        "mirror: note: Nix does not see files that git does not track:"
+        " git add 'app/a b.py'\n"
+    )

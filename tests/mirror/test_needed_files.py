@@ -7,7 +7,7 @@ import os
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import command_line
 import download
@@ -32,7 +32,8 @@ def unbuilt(*names):
 last = arguments[-1]
 if arguments[0] == 'eval' and 'builtins.attrNames' in arguments:
     output = last.partition('#')[2].split('.')[0]
-    names = {'apps': ['push'], 'devShells': ['default'], 'checks': ['a', 'b.c']}
+    names = {'apps': ['push'], 'devShells': ['default'], 'checks': ['a', 'b.c'],
+             'packages': ['image']}
     print(json.dumps(names[output])); sys.exit(0)
 if 'path:' in last and last.endswith('#evaluation'):
     if '--dry-run' in arguments and not tools: unbuilt('tool')
@@ -40,6 +41,8 @@ if 'path:' in last and last.endswith('#evaluation'):
     sys.exit(0)
 if not tools:
     sys.exit('error: needs the tools')
+if os.path.exists('another'):
+    sys.exit("error: builder for '" + drv.format('another') + "' failed")
 if arguments[0] == 'eval' and '.program' in last:
     print(json.dumps([drv.format('program'), '/nix/store/0-x'])); sys.exit(0)
 if arguments[:2] == ['build', '--dry-run']:
@@ -141,6 +144,45 @@ def test_what_only_evaluates_needs_the_tools_alone(
 def test_what_needs_nothing(words: list[str], folder: list[list[str]]) -> None:
     needs(*words).fetch()
     assert folder == []
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["build", ".#image"], ["image"]),
+        (["run", ".#push"], ["program"]),
+        (["eval", ".#a"], None),
+        (["flake", "check"], ['checks.x86_64-linux."a"', 'checks.x86_64-linux."b.c"']),
+        (["flake", "check", "--no-build"], None),
+    ],
+)
+def test_what_a_failed_evaluation_wanted_built_is_brought(
+    words: list[str],
+    expected: Optional[list[str]],
+    folder: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("tools").touch()
+    Path("another").touch()
+
+    def fetch_all(files: Sequence[LockedFile], environment: Any) -> list[LockedFile]:
+        Path("another").unlink(missing_ok=True)
+        folder.append([file.name for file in files])
+        return list(files)
+
+    monkeypatch.setattr(download, "fetch_all", fetch_all)
+    needs(*words).fetch()
+    another, *rest = folder
+    assert another == ["/nix/store/0-another.drv"]
+    brought = [f"/nix/store/0-{name}.drv" for name in expected or []]
+    assert rest == ([brought] if expected else [])
+
+
+def test_what_was_brought_in_vain_is_brought_once(folder: list[list[str]]) -> None:
+    Path("tools").touch()
+    Path("another").touch()
+    needs("build", ".#image").fetch()
+    assert folder == [["/nix/store/0-another.drv"]]
 
 
 def asked(programs: Path) -> list[list[str]]:

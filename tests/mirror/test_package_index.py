@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mirror_site import Request, Site
 from package_index import Index, parse_page
+from transport import Transport
 
 NAMES = st.from_regex(r"[A-Za-z0-9_.+!-]{1,20}\.whl", fullmatch=True)
 
@@ -62,8 +64,8 @@ def listing(*names: str) -> bytes:
 
 def links(project: str = "thing", **variables: str) -> tuple[dict[str, Any], list[str]]:
     index = Index({**os.environ, **variables})
-    with index.session() as session:
-        return index.links(project, session)
+    with closing(Transport(index.session)) as transport:
+        return index.links(project, transport)
 
 
 @pytest.mark.usefixtures("pip_alone")
@@ -168,7 +170,7 @@ class TestSources:
         found, problems = links(MIRROR_PYPI=" ".join([other_site.url, *roots]))
         assert found == {"a.whl": [f"{site.url}/files/a.whl"]}
         assert len(problems) == 3
-        assert all(problem.startswith("127.0.0.1: ") for problem in problems)
+        assert all(problem.startswith("127.0.0.1:") for problem in problems)
         assert not any("\n" in problem for problem in problems)
         assert capfd.readouterr() == ("", "")
 

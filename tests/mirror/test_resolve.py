@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import pytest
 import resolve
-import tomli
 from hypothesis import given
 from hypothesis import strategies as st
-from packaging.tags import sys_tags
-from resolve import ResolutionError
-
-HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
-REPOSITORY = Path(__file__).parents[2]
-
-
-def wheel_of(name: str, version: str, tag: str = "py3-none-any") -> dict[str, str]:
-    file = f"{name.replace('-', '_')}-{version}-{tag}.whl"
-    return {"file": file, "hash": f"sha256:{hashlib.sha256(file.encode()).hexdigest()}"}
-
-
-def package(
-    name: str,
-    version: str = "1.0",
-    dependencies: Optional[Mapping[str, Any]] = None,
-    files: Optional[Sequence[Mapping[str, str]]] = None,
-    **more: Any,
-) -> dict[str, Any]:
-    """A package of a lock."""
-    return {
-        "name": name,
-        "version": version,
-        "optional": False,
-        "python-versions": "*",
-        "dependencies": dict(dependencies or {}),
-        "files": [wheel_of(name, version)] if files is None else list(files),
-        **{key.replace("_", "-"): value for key, value in more.items()},
-    }
-
-
-def choose(
-    project: Mapping[str, Any],
-    packages: Sequence[Mapping[str, Any]],
-    groups: Sequence[str] = ("main",),
-    extras: Sequence[str] = ("*",),
-    version: str = "2.0",
-) -> dict[str, str]:
-    """The versions that are chosen, by name."""
-    lock = {"package": list(packages), "metadata": {"lock-version": version}}
-    pyproject = {"tool": {"poetry": project}}
-    return {
-        each["name"]: each["version"]
-        for each in resolve.resolve(pyproject, lock, groups, extras)
-    }
-
-
-def needs(**dependencies: Any) -> dict[str, Any]:
-    return {"dependencies": {"python": "*", **dependencies}}
+from locks import HERE, choose, describe, file_of, needs, package, wheel_of
+from resolution_error import ResolutionError
 
 
 def test_what_is_needed_and_nothing_else() -> None:
@@ -89,6 +40,8 @@ def test_formats(version: str) -> None:
     metadata: dict[str, Any] = {"lock-version": version}
     if version < "2":
         metadata["files"] = {"my-thing": one.pop("files")}
+    if version == "2.1":
+        one["groups"] = ["main"]
     lock = {"package": [one], "metadata": metadata}
     pyproject = {"tool": {"poetry": needs(my_thing="*")}}
     (chosen,) = resolve.resolve(pyproject, lock, ["main"], ["*"])
@@ -124,17 +77,6 @@ class TestVariants:
             ]
         )
         assert choose(project, [self.OLD, self.NEW]) == {"a": "2.0"}
-
-    @pytest.mark.parametrize("markers", ["sys_platform == '{}'", {"main": "{}"}])
-    def test_by_the_markers_of_format_2_1(self, markers: Any) -> None:
-        def of(platform: str) -> Any:
-            if isinstance(markers, dict):
-                return {"main": f"sys_platform == '{platform}' and extra == 'x'"}
-            return markers.format(platform)
-
-        old = {**self.OLD, "markers": of(sys.platform)}
-        new = {**self.NEW, "markers": of("win32")}
-        assert choose(needs(a="*"), [new, old], version="2.1") == {"a": "1.0"}
 
     @pytest.mark.parametrize("turned", [False, True])
     @pytest.mark.parametrize("wish", ["<2", ">=2"])
@@ -273,124 +215,229 @@ def test_groups() -> None:
         of("main", "tests")
 
 
-@pytest.mark.parametrize(
-    "specification, kind",
-    [
-        ({"git": "https://host/a.git"}, "git"),
-        ({"url": "https://host/a-1.0-py3-none-any.whl"}, "url"),
-        ({"path": "../nowhere"}, "directory"),
-    ],
-)
-def test_packages_of_no_index(specification: Any, kind: str) -> None:
-    locked = package("a", source={"type": kind, "url": "https://host/a"})
-    with pytest.raises(ResolutionError) as caught:
-        choose(needs(a=specification), [locked])
-    assert str(caught.value).startswith("a") and "\n" not in str(caught.value)
+def of_groups(name: str, *groups: str, markers: Any = "", **more: Any) -> Any:
+    """A package of a lock of format 2.1."""
+    return package(name, groups=list(groups), markers=markers, **more)
 
 
-def test_packages_of_a_private_index() -> None:
-    source = {"type": "legacy", "url": "https://host/simple", "reference": "own"}
-    assert choose(needs(a="*"), [package("a", source=source)]) == {"a": "1.0"}
+class TestFormat21:
+    """Locks whose packages tell their groups and markers."""
+
+    @pytest.mark.parametrize("markers", ["sys_platform == '{}'", {"main": "{}"}])
+    def test_by_the_markers(self, markers: Any) -> None:
+        def of(platform: str) -> Any:
+            if isinstance(markers, dict):
+                return {"main": f"sys_platform == '{platform}'"}
+            return markers.format(platform)
+
+        old = of_groups("a", "main", version="1.0", markers=of(sys.platform))
+        new = of_groups("a", "main", version="2.0", markers=of("win32"))
+        assert choose(needs(a="*"), [new, old], version="2.1") == {"a": "1.0"}
+
+    def test_a_marker_of_another_group_is_none_of_this_one(self) -> None:
+        markers = {"docs": "sys_platform == 'odd'"}
+        packages = [of_groups("a", "main", "docs", markers=markers)]
+        project = {**needs(a="*"), "group": {"docs": {"dependencies": {"a": "*"}}}}
+        assert choose(project, packages, ["main"], version="2.1") == {"a": "1.0"}
+        assert choose(project, packages, ["docs"], version="2.1") == {}
+        assert choose(project, packages, ["docs", "main"], version="2.1")
+
+    def test_by_groups(self) -> None:
+        project = {
+            "tool": {"poetry": {"group": {"Docs_One": {"optional": True}}}},
+            "dependency-groups": {"Lint": ["b"]},
+        }
+        packages = [
+            of_groups("a", "main"),
+            of_groups("b", "lint", "docs-one"),
+            of_groups("c", "Docs_One"),
+        ]
+
+        def chosen(*groups: str) -> str:
+            return "".join(choose(project, packages, groups, version="2.1"))
+
+        assert chosen("main", "dev") == "a"
+        assert chosen("lint") == "b"
+        assert chosen("docs_one", "main") == "abc"
+        with pytest.raises(ResolutionError, match="no group .odd. .it has: docs-one, "):
+            chosen("odd")
+
+    def test_by_extras(self) -> None:
+        project = {
+            "project": {"optional-dependencies": {"X_1": ["a"], "y": ["b"]}},
+            "tool": {},
+        }
+        packages = [
+            of_groups("a", "main", markers='extra == "x-1"'),
+            of_groups("b", "main", markers='extra == "x-1" and extra == "y"'),
+            of_groups("c", "main", markers='extra != "y"'),
+        ]
+
+        def chosen(*extras: str) -> str:
+            return "".join(choose(project, packages, ["main"], extras, version="2.1"))
+
+        assert chosen() == "c"
+        assert chosen("x.1") == "ac"
+        assert chosen("y") == ""
+        assert chosen("*") == chosen("x-1", "Y") == "ab"
+
+    def test_two_versions_at_once(self) -> None:
+        packages = [of_groups("a", "main"), of_groups("a", "dev", version="2.0")]
+        assert choose(needs(a="*"), packages, ["dev"], version="2.1") == {"a": "2.0"}
+        with pytest.raises(ResolutionError, match="has a 1.0 and 2.0 .*poetry lock$"):
+            choose(needs(a="*"), packages, ["main", "dev"], version="2.1")
+
+    def test_a_marker_that_is_none(self) -> None:
+        packages = [of_groups("a", "main", markers="odd odd")]
+        with pytest.raises(ResolutionError, match="^poetry.lock: .*: poetry lock$"):
+            choose(needs(a="*"), packages, version="2.1")
 
 
-@pytest.mark.parametrize(
-    "files, pattern",
-    [
-        ([], "^a 1.0 has no wheel .*the lock lists no files"),
-        ([{"file": "a-1.0.tar.gz", "hash": "sha256:0"}], "locked as source only"),
-        ([wheel_of("a", "1.0", "cp27-none-any")], "none of its 1 files"),
-        ([{"file": "a-1.whl", "hash": "sha256:0"}], "^a 1.0 has no wheel"),
-        (
-            [{"file": "a-1.0-py3-none-any.whl", "hash": "md5:0"}],
-            "^a-1.0-py3-none-any.whl is locked by md5",
-        ),
-    ],
-)
-def test_packages_without_a_wheel(files: Any, pattern: str) -> None:
-    with pytest.raises(ResolutionError, match=pattern):
-        choose(needs(a="*"), [package("a", files=files)])
-
-
-def test_the_best_wheel() -> None:
-    tags = list(map(str, sys_tags()))
-    ranks = {tag: place for place, tag in enumerate(sys_tags())}
-    files = [wheel_of("a", "1.0", tag) for tag in (tags[-1], tags[0], tags[5])]
-    files += [{"file": f"a-1.0-{n}-{tags[0]}.whl", "hash": ""} for n in (2, 10)]
-    best = resolve.choose_file(package("a"), files, ranks)
-    assert best["file"] == f"a-1.0-10-{tags[0]}.whl"
-    turned = resolve.choose_file(package("a"), files[::-1], ranks)
-    assert turned == best
-
-
-@given(st.lists(st.sampled_from(list(sys_tags())), min_size=1, max_size=8))
-def test_the_order_of_files_does_not_matter(tags: list[Any]) -> None:
-    ranks = {tag: place for place, tag in enumerate(sys_tags())}
-    files = [wheel_of("a", "1.0", str(tag)) for tag in tags]
-    best = resolve.choose_file(package("a"), files, ranks)
-    assert best == resolve.choose_file(package("a"), files[::-1], ranks)
-    assert best in files and str(min(tags, key=ranks.__getitem__)) in best["file"]
-
-
-@pytest.mark.parametrize(
-    "requirement, fits", [("*", True), (f"{HERE}.*", True), ("<3", False)]
-)
-def test_the_python_that_the_project_wants(requirement: str, fits: bool) -> None:
-    project = {"dependencies": {"python": requirement}}
-    if fits:
-        assert choose(project, []) == {}
-    else:
-        with pytest.raises(ResolutionError, match=f"wants Python <3, .*{HERE}"):
-            choose(project, [])
-
-
-def test_projects_that_cannot_be_read() -> None:
-    for pyproject, pattern in (
-        ({}, "has no table tool.poetry"),
-        (
-            {"project": {"dependencies": []}, "tool": {"poetry": {}}},
-            r"dependencies in \[project\]",
-        ),
+def test_pep_621_needs_a_lock_that_tells_groups() -> None:
+    project = {"project": {"dependencies": ["a"]}, "tool": {}}
+    found = choose(project, [of_groups("a", "main")], version="2.1")
+    assert found == {"a": "1.0"}
+    with pytest.raises(
+        ResolutionError, match=r"\[project\] .* poetry lock with Poetry 2"
     ):
-        with pytest.raises(ResolutionError, match=pattern):
-            resolve.resolve(pyproject, {}, ["main"], [])
+        choose(project, [package("a")], version="2.0")
 
 
-@pytest.mark.parametrize("wrong", ["~~1", {"version": "odd odd"}, 1])
-def test_malformed_dependencies_are_named(wrong: Any) -> None:
-    with pytest.raises(ResolutionError, match="^a = "):
-        choose(needs(a=wrong), [])
+def test_groups_that_include_others() -> None:
+    project = {
+        "group": {
+            "a": {"dependencies": {"a": "*"}, "include-groups": ["B"]},
+            "b": {"include-groups": ["c", "a"]},
+            "c": {"dependencies": {"c": "*"}},
+        },
+    }
+    packages = [package("a"), package("c")]
+    assert choose(project, packages, ["a"]) == {"a": "1.0", "c": "1.0"}
+    assert choose(project, packages, ["b"]) == {"a": "1.0", "c": "1.0"}
+    assert choose(project, packages, ["c"]) == {"c": "1.0"}
 
 
-@pytest.mark.parametrize(
-    "folder", ["app-example", "nix/platform", "nix/poetry", "nix/checks"]
-)
-def test_the_repositorys_own_locks_are_up_to_date(folder: str) -> None:
-    project, content = (
-        tomli.loads((REPOSITORY / folder / name).read_text())
-        for name in ("pyproject.toml", "poetry.lock")
-    )
-    lock = resolve.Lock(content, resolve.marker_environment())
-    resolve.check_content_hash(project["tool"]["poetry"], lock)
-    lock.metadata["content-hash"] = "0"
-    with pytest.raises(ResolutionError, match="older than pyproject.toml"):
-        resolve.check_content_hash(project["tool"]["poetry"], lock)
+class TestSources:
+    """Packages that no index serves."""
+
+    def chosen(self, source: Any, files: Any, specification: Any = "*") -> Any:
+        locked = package("a", files=files, source=source)
+        (found,) = describe(needs(a=specification), [locked])
+        return found
+
+    def refused(self, source: Any, files: Any = (), specification: Any = "*") -> str:
+        with pytest.raises(ResolutionError) as caught:
+            self.chosen(source, files, specification)
+        told = str(caught.value)
+        assert "\n" not in told
+        return told
+
+    def test_a_folder(self) -> None:
+        source = {"type": "directory", "url": "../lib"}
+        found = self.chosen(source, [], {"path": "../lib", "develop": True})
+        assert found == {
+            **{"name": "a", "version": "1.0"},
+            **{"kind": "folder", "path": "../lib"},
+        }
+
+    @pytest.mark.parametrize("suffix", ["-py3-none-any.whl", ".tar.gz"])
+    def test_a_file_of_the_project(self, suffix: str) -> None:
+        name = f"a-1.0{suffix}"
+        source = {"type": "file", "url": f"files/{name}"}
+        found = self.chosen(source, [file_of(name)], {"path": f"files/{name}"})
+        assert found["path"] == f"files/{name}" and found["file"] == name
+        assert found["kind"] == ("source" if suffix == ".tar.gz" else "wheel")
+
+    def test_a_url_is_a_files_name(self) -> None:
+        wheel = wheel_of("a", "1.0")
+        url = f"https://host/{wheel['file']}"
+        source = {"type": "url", "url": f"{url}?a=b#c"}
+        found = self.chosen(source, [wheel, wheel_of("a", "1.1")], {"url": url})
+        assert found["file"] == wheel["file"] and "path" not in found
+        assert "is locked without sha256: poetry lock" in self.refused(source)
+        subdirectory = {**source, "subdirectory": "x"}
+        assert "publish it" in self.refused(subdirectory, [wheel])
+
+    def test_git(self) -> None:
+        told = self.refused(
+            {"type": "git", "url": "https://host/a.git", "resolved_reference": "0"},
+            specification={"git": "https://host/a.git"},
+        )
+        assert told.startswith("a 1.0 comes from a git repository")
+        assert told.endswith('a = { path = "…" }') and "host" not in told
+
+    def test_a_private_index(self) -> None:
+        source = {"type": "legacy", "url": "https://host/simple", "reference": "own"}
+        assert self.chosen(source, None)["kind"] == "wheel"
+
+    def test_of_variants_the_one_from_there(self) -> None:
+        own = {"type": "legacy", "url": "https://host/simple", "reference": "own"}
+        packages = [
+            package("a", "1.0", source=own),
+            package("a", "1.1", source={"type": "directory", "url": "lib"}),
+            package("a", "1.2"),
+        ]
+
+        def version(specification: Any) -> str:
+            return choose(needs(a=specification), packages)["a"]
+
+        assert version("*") == "1.2"
+        assert version({"version": "*", "source": "Own"}) == "1.2"
+        assert version({"version": "<1.1", "source": "Own"}) == "1.0"
+        assert version({"path": "lib"}) == "1.1"
+        with pytest.raises(ResolutionError, match="has no a"):
+            version({"git": "https://host/a.git"})
 
 
-def test_the_kernel_does_not_matter() -> None:
-    environment = resolve.marker_environment()
-    assert environment["platform_release"] == environment["platform_version"] == ""
-    assert environment["python_version"] == HERE
+def test_what_is_locked_as_source_alone() -> None:
+    locked = package("a", files=[file_of("a-1.0.tar.gz")])
+    (found,) = describe(needs(a="*"), [locked])
+    assert (found["kind"], found["file"]) == ("source", "a-1.0.tar.gz")
 
 
+def test_the_files_of_old_locks_are_those_of_all_versions() -> None:
+    packages = [package("a", "1.0"), package("a", "2.0")]
+    files = [file for each in packages for file in each.pop("files")]
+    lock = {
+        "package": packages,
+        "metadata": {"lock-version": "1.1", "files": {"a": files}},
+    }
+    for wish, name in (("<2", "a-1.0"), ("*", "a-2.0")):
+        pyproject = {"tool": {"poetry": needs(a=wish)}}
+        (found,) = resolve.resolve(pyproject, lock, ["main"], [])
+        assert found["file"] == f"{name}-py3-none-any.whl"
+
+
+@given(st.permutations(range(6)), st.permutations(range(4)))
+def test_the_order_of_the_lock_does_not_matter(
+    order: list[int], roots: list[int]
+) -> None:
+    packages = [
+        package("a", "1.0"),
+        package("a", "2.0", {"d": "*"}),
+        package("b", "1.0", {"a": "*", "c": "*"}),
+        package("c", "1.0", {"a": "<2"}),
+        package("c", "1.1", {"a": ">=2", "b": "*"}),
+        package("d", "1.0"),
+    ]
+    wishes = [("a", "*"), ("b", "*"), ("c", "*"), ("a", ">=1")]
+    project = needs(**dict(wishes[place] for place in roots))
+    found = choose(project, [packages[place] for place in order])
+    assert found == {"a": "2.0", "b": "1.0", "c": "1.1", "d": "1.0"}
+
+
+DIGEST = "0" * 64
 LOCK = """
 [[package]]
 name = "a"
 version = "1.0"
 python-versions = "*"
-files = [{file = "a-1.0-py3-none-any.whl", hash = "sha256:00"}]
+files = [{file = "a-1.0-py3-none-any.whl", hash = "sha256:{digest}"}]
 [metadata]
 lock-version = "2.0"
-"""
+""".replace(
+    "{digest}", DIGEST
+)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,10 +450,28 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         {
             "name": "a",
             "version": "1.0",
+            "kind": "wheel",
             "file": "a-1.0-py3-none-any.whl",
-            "sha256": "00",
+            "sha256": DIGEST,
         }
     ]
+
+
+def test_the_command_says_nothing_of_folders(
+    tmp_path: Path,
+) -> None:
+    corpus = Path(__file__).parent / "corpus/path-dependencies"
+    for name in ("pyproject.toml", "poetry.lock"):
+        (tmp_path / name).write_bytes((corpus / name).read_bytes())
+    words = [str(tmp_path / name) for name in ("pyproject.toml", "poetry.lock")]
+    done = subprocess.run(
+        [sys.executable, resolve.__file__, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "folder" in {each["kind"] for each in json.loads(done.stdout)}
 
 
 @pytest.mark.parametrize("content", ["<<<<<<< HEAD", None, "\xff"])

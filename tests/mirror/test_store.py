@@ -92,8 +92,18 @@ def test_adding_what_the_store_names_otherwise(
 
 
 def test_a_store_that_refuses(program: Program, tmp_path: Path) -> None:
-    program("nix-store", "sys.exit('warning: a\\nerror: disk full')")
-    with pytest.raises(MirrorError, match="^the Nix store refuses files: error: disk"):
+    program("nix-store", "sys.exit('warning: a\\nerror: odd\\n(use --show-trace)')")
+    with pytest.raises(
+        MirrorError, match="^the Nix store refuses files .error: odd.: m"
+    ):
+        store.add(pairs(tmp_path), os.environ)
+    with pytest.raises(MirrorError, match="^the Nix store cannot be read: error: odd$"):
+        store.lacking([file for file, _ in pairs(tmp_path)], os.environ)
+
+
+def test_a_store_without_room(program: Program, tmp_path: Path) -> None:
+    program("nix-store", "sys.exit('error: writing: No space left on device')")
+    with pytest.raises(MirrorError, match="nix-collect-garbage, and run this again$"):
         store.add(pairs(tmp_path), os.environ)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 import command_line
 import needed_files
 import nix_command
+import nix_version
+import project_folder
 from errors import MirrorError
 
 HELP = """\
@@ -36,27 +41,43 @@ Other commands:
 Where files come from:
   Debian    the archives of apt's sources, in order; before them MIRROR_DEBIAN="URL ..."
   PyPI      pip's configuration files and variables; instead MIRROR_PYPI="URL ..."
-Both are only carriers: what they bring counts by its SHA-256 alone.
+Proxies, certificates and credentials are those of apt (auth.conf) and pip (netrc), or
+stand in the URLs; none is ever shown. Both are only carriers: what they bring counts by
+its SHA-256 alone. A mirror that does not work is left, for the run, for the next one.
 
 NIX_CONFIG is added to this command's settings and wins over them. Downloads under way
-lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continued.
+lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continued. What
+a mirror served instead of a file is kept there in refused/, for two weeks.
 """
 
 # Subcommands that start programs, Poetry among them.
 RUNNING = {"develop", "run", "shell"}
 
+# Seconds that a signal leaves this process to end in order.
+SECONDS_TO_END = 2.0
+
 
 def install_missing() -> None:
-    """Install Nix and git where this machine has none."""
-    missing = [
-        package
-        for program, package in (("nix", "nix-bin"), ("git", "git"))
-        if shutil.which(program) is None
-    ]
+    """Install Nix and git where this machine has none.
+
+    Raises MirrorError where that fails, or the Nix that is there is too old.
+    """
+    packages = {"nix": "nix-bin", "git": "git"}
+    missing = [program for program in packages if shutil.which(program) is None]
     if missing:
         import machine
 
-        machine.install(missing, " and ".join(missing))
+        names = [packages[program] for program in missing]
+        machine.install(names, " and ".join(missing))
+    nix_version.check(os.environ)
+
+
+def tell_notes(command: command_line.Command) -> None:
+    """Say what Nix does not see of the folders of the flakes that a command names."""
+    folders = map(nix_command.flake_folder, command.installables or ["."])
+    for folder in dict.fromkeys(folders):
+        for note in project_folder.notes(folder, os.environ) if folder else []:
+            print(f"mirror: note: {note}", file=sys.stderr)
 
 
 def run_nix(words: Sequence[str]) -> None:
@@ -66,6 +87,7 @@ def run_nix(words: Sequence[str]) -> None:
     if not needed_files.takes_inputs(command):
         nix.replace(words)
     needs = needed_files.Needs(nix, command)
+    tell_notes(command)
     needs.fetch()
     if command.subcommand[0] in RUNNING:
         import poetry_settings
@@ -78,7 +100,9 @@ def fetch(words: Sequence[str]) -> None:
     """`./mirror fetch INSTALLABLES`: fetch what a `nix build` of these needs."""
     nix = nix_command.Nix(os.environ)
     command = command_line.read(["build", *(words or [".#image"])], nix.settings)
-    needed_files.Needs(nix, command).fetch(must_evaluate=True)
+    needs = needed_files.Needs(nix, command)
+    tell_notes(command)
+    needs.fetch(must_evaluate=True)
 
 
 def main(words: Sequence[str]) -> int:
@@ -111,13 +135,34 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
+def stop(number: int, frame: object) -> None:
+    """End on a signal: what is under way is put in order, such as the terminal.
+
+    A library may swallow the exception; then the process ends SECONDS_TO_END later.
+    """
+    fallback = threading.Timer(SECONDS_TO_END, os._exit, [128 + number])
+    fallback.daemon = True
+    fallback.start()
+    raise KeyboardInterrupt(number)
+
+
+def heed_signals() -> None:
+    """Let `stop` end this process, but for signals that it was started to ignore."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
 if __name__ == "__main__":
     try:
+        heed_signals()
         sys.exit(main(sys.argv[1:]))
     except MirrorError as error:
         print(f"mirror: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         # Without waiting for the threads of downloads under way.
-        sys.stderr.flush()
-        os._exit(130)
+        number = error.args[0] if error.args else signal.SIGINT
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+        os._exit(128 + number)

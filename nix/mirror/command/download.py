@@ -4,66 +4,138 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
-from urllib.parse import quote, urlsplit
+from typing import IO, Any, Optional
+from urllib.parse import quote
 
-import machine
+import progress
 import store
+import transport
+from address import shown
+from apt_configuration import AptConfiguration, debian_mirrors
 from errors import MirrorError
 from locked_file import LockedFile
 from package_index import Index, local_path, reason
+from progress import Progress
+from transport import Fault, Head, Transport
 
 CONNECTIONS = 8
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
-CHUNK = 1 << 16
 
-# How often one mirror is asked for one file, as long as each answer brings something.
+# How often one mirror is asked for one file in a row, as long as each answer brings
+# something.
 ATTEMPTS = 5
+
+# The most that a file whose size no lock tells may have, bytes.
+LARGEST = 1 << 33
+
+# Seconds between two looks at what is waited for: a signal that comes while Python is about
+# to wait for a lock is heeded only once the lock is there.
+WAKE_SECONDS = 0.2
+
+# Days after which what lies unused in the cache is removed.
+DAYS = 14
+
+
+class LocalFault(MirrorError):
+    """This machine cannot take files; no other mirror would be of use."""
 
 
 def cache_folder(base: Mapping[str, str]) -> Path:
     """Where files are kept while they are on their way into the store.
 
-    $XDG_CACHE_HOME (XDG Base Directory Specification) or ~/.cache.
+    $XDG_CACHE_HOME, if it is absolute (XDG Base Directory Specification), or ~/.cache.
     """
-    root = base.get("XDG_CACHE_HOME") or os.path.join(
-        base.get("HOME") or os.path.expanduser("~"), ".cache"
-    )
+    root = base.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(root):
+        root = os.path.join(base.get("HOME") or os.path.expanduser("~"), ".cache")
     return Path(root) / "nix-mirror"
+
+
+def cannot_write(folder: Path, error: OSError) -> LocalFault:
+    """The error where files cannot be written into the cache."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        mend = "free some space there, or set XDG_CACHE_HOME to a folder elsewhere"
+    else:
+        mend = "set XDG_CACHE_HOME to a folder that you may write to"
+    return LocalFault(f"{folder} cannot be written ({error.strerror}): {mend}")
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
     """Hold a lock file, so that two runs do not write the same downloads (flock(2)).
 
-    Yields whether another run held it before.
+    Yields whether another run held it before. Raises OSError where it cannot be had.
     """
     with open(path, "a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            waited = False
-        except BlockingIOError:
+        waited = not taken(handle)
+        if waited:
             print("mirror: waiting for another ./mirror to fetch", file=sys.stderr)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            waited = True
+            while not taken(handle):
+                time.sleep(WAKE_SECONDS)
         yield waited
 
 
-class Fault(Exception):
-    """One mirror could not give a file; another may."""
+def taken(handle: IO[str]) -> bool:
+    """Take the lock on a file, unless another process holds it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
-class Broken(Fault):
-    """The connection broke, or a part does not fit: the same mirror is asked again."""
+class Part:
+    """A file that is incomplete, beside its place; bytes are added to its end."""
+
+    def __init__(self, target: Path, progress: Progress) -> None:
+        """target: where the file is to lie at last."""
+        self.path = target.with_name(target.name + ".part")
+        self.progress = progress
+        self.handle: Optional[IO[bytes]] = None
+        self.expected = 0
+
+    def size(self) -> int:
+        """In bytes; 0 where there is none."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def write(self, chunk: bytes) -> None:
+        """Add to it. Raises LocalFault, and throws it away, where there is no room."""
+        try:
+            if self.handle is None:
+                self.handle = open(self.path, "ab", buffering=0)
+            self.handle.write(chunk)
+        except OSError as error:
+            self.discard()
+            raise cannot_write(self.path.parent.parent, error) from None
+        self.progress.came(len(chunk))
+
+    def close(self) -> None:
+        """Until more is written."""
+        if self.handle is not None:
+            self.handle.close()
+            self.handle = None
+
+    def discard(self) -> None:
+        """Throw it away."""
+        self.close()
+        self.progress.came(-self.size())
+        self.path.unlink(missing_ok=True)
+
+    def expect(self, size: int) -> None:
+        """Tell the progress how large it is going to be, where no lock did."""
+        if not self.expected:
+            self.expected = size
+            self.progress.expects(size)
 
 
 class Fetcher:
@@ -73,44 +145,31 @@ class Fetcher:
         self,
         folder: Path,
         base: Mapping[str, str],
-        progress: Callable[[int], None] = lambda count: None,
+        progress: Optional[Progress] = None,
     ) -> None:
-        """folder: where files and parts lie; base: the environment.
-
-        progress: is told of bytes as they come, and by a negative number of those that
-        were thrown away.
-        """
+        """folder: where files and parts lie; base: the environment."""
         self.folder = folder
         self.base = base
-        self.progress = progress
+        self.progress = progress or Progress()
         self.index = Index(base)
-        self.threads = threading.local()
-        self.sessions: list[Any] = []
+        self.transport = Transport(self.index.session)
+        self.notes: list[str] = []
         self.guard = threading.Lock()
-        self.cancelled = False
-        self._debian: Optional[tuple[tuple[str, ...], dict[str, str]]] = None
+        self._debian: Optional[tuple[tuple[str, ...], AptConfiguration]] = None
         self.pages: dict[str, tuple[dict[str, list[str]], list[str]]] = {}
         self.page_locks: dict[str, threading.Lock] = {}
 
-    def session(self) -> Any:
-        """This thread's HTTP session."""
-        if not hasattr(self.threads, "session"):
-            with self.guard:
-                self.threads.session = self.index.session()
-                self.sessions.append(self.threads.session)
-        return self.threads.session
-
     def close(self) -> None:
-        """Close all connections."""
-        for session in self.sessions:
-            session.close()
+        """Close all connections; what is being fetched stays incomplete."""
+        self.transport.close()
 
-    def debian(self) -> tuple[tuple[str, ...], dict[str, str]]:
-        """apt's mirrors and proxies."""
+    def debian(self) -> tuple[tuple[str, ...], AptConfiguration]:
+        """The Debian mirrors, and what apt uses for them."""
         with self.guard:
             if self._debian is None:
-                roots = machine.debian_mirrors(self.base)
-                self._debian = roots, machine.apt_proxies()
+                roots = debian_mirrors(self.base)
+                trusted = self.index.certificates()
+                self._debian = roots, AptConfiguration(self.base, trusted)
             return self._debian
 
     def addresses(self, file: LockedFile) -> tuple[list[str], list[str]]:
@@ -125,7 +184,7 @@ class Fetcher:
         with lock:
             if file.project not in self.pages:
                 self.pages[file.project] = self.index.links(
-                    file.project, self.session()
+                    file.project, self.transport
                 )
         links, problems = self.pages[file.project]
         return links.get(file.location, []), problems
@@ -133,8 +192,15 @@ class Fetcher:
     def fetch(self, file: LockedFile) -> Path:
         """Bring one file; returns where it lies, named as the store names it.
 
-        Raises MirrorError, one line with every mirror's answer, where none has it.
+        Raises MirrorError, one line with every mirror's answer, where none has it, and
+        LocalFault where the folder cannot be written.
         """
+        try:
+            return self._fetch(file)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from None
+
+    def _fetch(self, file: LockedFile) -> Path:
         target = self.folder / file.sha256 / file.name
         source = target.with_name("package") if file.kind == "member" else target
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -152,143 +218,220 @@ class Fetcher:
         return target
 
     def bring(self, file: LockedFile, target: Path) -> None:
-        """Try the mirrors in order until one serves the very file."""
-        addresses, answers = self.addresses(file)
-        answers = list(answers)
-        self.progress(size_of(part_of(target)))
-        if not addresses:
-            answers.insert(0, f"no index lists it under {file.project}")
-        for address in addresses:
-            try:
-                self.download(file, address, target)
-                return
-            except Fault as fault:
-                answers.append(f"{urlsplit(address).hostname or address}: {fault}")
-        variable = "MIRROR_PYPI" if file.kind == "pypi" else "MIRROR_DEBIAN"
-        mend = "lock another" if file.kind == "pypi" else "pin anew: ./mirror lock"
-        raise MirrorError(
-            f"{file.location} (sha256 {file.sha256[:12]}…) is on no mirror"
-            f" ({'; '.join(answers)}): name one that has it in {variable}, or {mend}"
+        """Try the mirrors in order until one serves the very file.
+
+        Those that may answer otherwise in a while are asked again, once all were asked.
+        """
+        waiting, problems = self.addresses(file)
+        faults: dict[str, Fault] = {}
+        part = Part(target, self.progress)
+        self.progress.came(part.size())
+        turn = 0
+        while waiting and turn < transport.TURNS:
+            if turn:
+                pause = max(faults[address].again or 0.0 for address in waiting) * turn
+                if self.transport.cancelled.wait(pause):
+                    break
+            turn += 1
+            for address in waiting:
+                try:
+                    self.download(file, address, part)
+                    part.path.rename(target)
+                    return
+                except Fault as fault:
+                    faults[address] = fault
+                finally:
+                    part.close()
+            waiting = [one for one in waiting if faults[one].again is not None]
+        raise self.nowhere(file, faults, problems)
+
+    def nowhere(
+        self, file: LockedFile, faults: Mapping[str, Fault], problems: Sequence[str]
+    ) -> MirrorError:
+        """The error where no mirror gave a file."""
+        answers = [f"{shown(address)}: {fault}" for address, fault in faults.items()]
+        if not faults:
+            asked = dict.fromkeys(map(shown, self.index.sources(file.project)))
+            answers.append(
+                f"{', '.join(asked) or 'no index is configured: none'} does not list it"
+            )
+        answers += problems
+        python = file.kind == "pypi"
+        variable = "MIRROR_PYPI" if python else "MIRROR_DEBIAN"
+        gone = not problems and all(fault.missing for fault in faults.values())
+        if python:
+            pin = "poetry lock, or ./mirror lock wheels for a tool's"
+        else:
+            pin = "./mirror lock"
+        mend = f"name one that has it in {variable}, or pin another: {pin}"
+        if not gone:
+            mend = f"mend that, or {mend}"
+            if not python and self.debian()[1].unreadable:
+                files = " ".join(self.debian()[1].unreadable)
+                mend = f"{files} cannot be read, run this as root; {mend}"
+        return MirrorError(
+            f"{file.location} (sha256 {file.sha256}) is on no mirror"
+            f" ({'; '.join(answers)}): {mend}"
         )
 
-    def download(self, file: LockedFile, address: str, target: Path) -> None:
+    def download(self, file: LockedFile, address: str, part: Part) -> None:
         """Bring the file from one address; a part of an earlier run is continued.
 
         Raises Fault where the mirror refuses, hangs, or serves something else; what it
-        served is kept beside the target then, but never as the target.
+        served is kept for inspection then, but never as the file.
         """
-        part = part_of(target)
-        continued = part.exists()
+        continued = part.size() > 0
         attempts = ATTEMPTS
-        while not (continued and digest(part) == file.sha256):
+        while not (continued and digest(part.path) == file.sha256):
             attempts -= 1
-            before = size_of(part)
+            before = part.size()
             try:
                 continued = self.read(file, address, part)
-            except Broken as fault:
-                if attempts and not self.cancelled and size_of(part) != before:
-                    continued = part.exists()
-                    continue
-                raise Fault(str(fault)) from None
-            found = digest(part)
+            except Fault as fault:
+                part.close()
+                came = part.size() != before
+                if fault.again is not None and attempts and came:
+                    if not self.transport.cancelled.is_set():
+                        continued = part.size() > 0
+                        continue
+                raise
+            part.close()
+            found = digest(part.path) if part.path.exists() else digest_of_nothing()
             if found == file.sha256:
                 break
             if continued and attempts:
                 # The part may have come from elsewhere: from the start, then.
-                self.discard(part)
+                part.discard()
                 continued = False
                 continue
-            page = looks_like_html(part)
-            aside = target.with_name(f"refused-{found[:12]}")
-            self.progress(-size_of(part))
-            part.rename(aside)
-            raise Fault(
-                f"serves {'an HTML page' if page else 'another file'}"
-                f" (sha256 {found[:12]}…, kept as {aside})"
-            )
-        part.rename(target)
+            raise self.put_aside(file, address, part, found)
+        part.path.touch()
 
-    def discard(self, part: Path) -> None:
-        """Throw away a part."""
-        self.progress(-size_of(part))
-        part.unlink(missing_ok=True)
+    def put_aside(
+        self, file: LockedFile, address: str, part: Part, found: str
+    ) -> Fault:
+        """Keep what a mirror served instead of the file; returns the fault to raise."""
+        what = "another file"
+        size = part.size()
+        if size == 0:
+            what = "an empty file"
+        elif looks_like_html(part.path):
+            what = "an HTML page"
+        elif file.size is not None and size != file.size:
+            what = f"another file of {size}, not {file.size}, bytes"
+        folder = self.folder / "refused"
+        folder.mkdir(exist_ok=True)
+        aside = folder / f"{file.name}-{found[:12]}"
+        self.progress.came(-size)
+        part.path.touch()
+        part.path.rename(aside)
+        told = f"serves {what} (sha256 {found}, kept as {aside})"
+        with self.guard:
+            self.notes.append(f"{shown(address)} {told} for {file.location}")
+        return Fault(told)
 
-    def read(self, file: LockedFile, address: str, part: Path) -> bool:
-        """Read what lies at the address into `part`, from where that ends.
+    def read(self, file: LockedFile, address: str, part: Part) -> bool:
+        """Read what lies at the address into a part, from where that ends.
 
-        Returns whether a part was there that was continued. Raises Fault.
+        Returns whether there was something that was continued. Raises Fault.
         """
         path = local_path(address)
         if path is None:
             return self.stream(file, address, part)
-        self.discard(part)
+        part.discard()
         try:
-            shutil.copyfile(path, part)
+            with open(path, "rb") as handle:
+                for chunk in iter(lambda: handle.read(1 << 20), b""):
+                    part.write(chunk)
         except OSError as error:
-            part.unlink(missing_ok=True)
-            raise Fault(reason(error)) from None
-        self.progress(size_of(part))
+            missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+            raise Fault(reason(error), missing=missing) from None
         return False
 
-    def stream(self, file: LockedFile, address: str, part: Path) -> bool:
-        """Read an HTTP answer into `part`, from where it ends (RFC 9110, "Range").
+    def stream(self, file: LockedFile, address: str, part: Part) -> bool:
+        """Read an HTTP answer into a part, from where it ends (RFC 9110, "Range").
 
         Returns whether the server continued a part. Raises Fault.
         """
-        from pip._vendor.requests.exceptions import RequestException
-        from pip._vendor.urllib3.exceptions import HTTPError
-
-        have = size_of(part)
+        have = part.size()
         headers = {"Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"
-        proxies = self.debian()[1] if file.kind != "pypi" else {}
-        try:
-            with self.session().get(
-                address,
-                headers=headers,
-                stream=True,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                proxies=proxies or None,
-            ) as answer:
-                continued: bool = answer.status_code == 206
-                span = answer.headers.get("Content-Range", "")
-                if answer.status_code == 416 or (
-                    continued and not span.startswith(f"bytes {have}-")
-                ):
-                    self.discard(part)
-                    raise Broken("does not continue the part that is there")
-                if answer.status_code not in (200, 206):
-                    raise Fault(f"HTTP {answer.status_code}")
-                if not continued:
-                    self.discard(part)
-                expected = answer.headers.get("Content-Length", "")
-                came = 0
-                with open(part, "ab") as out:
-                    for chunk in answer.raw.stream(CHUNK, decode_content=False):
-                        out.write(chunk)
-                        came += len(chunk)
-                        self.progress(len(chunk))
-                        if self.cancelled:
-                            raise Fault("interrupted")
-                        if file.size is not None and out.tell() > file.size:
-                            self.discard(part)
-                            raise Fault(f"serves more than {file.size} bytes")
-                if expected.isdigit() and came < int(expected):
-                    raise Broken(f"ended after {came} of {expected} bytes")
-                return continued
-        except (RequestException, HTTPError, OSError) as error:
-            raise Broken(reason(error)) from None
+        most = LARGEST if file.size is None else file.size
+        heads: list[Head] = []
+
+        def begin(head: Head) -> None:
+            heads.append(head)
+            if head.status == 416 or (head.status == 206 and not fits(head, have)):
+                part.discard()
+                raise Fault("does not continue the part that is there", again=0.0)
+            transport.refuse(head)
+            if head.status == 200:
+                part.discard()
+            if file.size is None:
+                part.expect(part.size() + (announced(head) or 0))
+
+        def take(chunk: bytes) -> None:
+            part.write(chunk)
+            if part.size() > most:
+                part.discard()
+                raise Fault(f"serves more than {most} bytes")
+
+        settings: dict[str, Any] = {"patience": self.index.patience()}
+        if file.kind != "pypi":
+            apt = self.debian()[1]
+            settings = {"patience": apt.patience(), "settings": apt.request_settings}
+        self.transport.get(address, begin, take, headers, **settings)
+        continued = heads[0].status == 206
+        came = part.size() - (have if continued else 0)
+        length = announced(heads[0])
+        if length is None and file.size is not None and part.size() < file.size:
+            if part.size() and not looks_like_html(part.path):
+                length = file.size - (have if continued else 0)
+        if length is not None and came < length:
+            raise Fault(
+                f"ended after {came} of {length} bytes", again=transport.PAUSE_SECONDS
+            )
+        return continued
 
 
-def part_of(target: Path) -> Path:
-    """Where a file lies while it is incomplete."""
-    return target.with_name(target.name + ".part")
+def announced(head: Head) -> Optional[int]:
+    """The number of bytes that an answer says it has (RFC 9110, "Content-Length")."""
+    text = head.headers.get("Content-Length", "")
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
-def size_of(path: Path) -> int:
-    """The size of a file in bytes, 0 where there is none."""
-    return path.stat().st_size if path.exists() else 0
+def parse_content_range(text: str) -> Optional[tuple[int, int, Optional[int]]]:
+    """The first byte, the last one, and the size of the whole if it is told.
+
+    None for what is no range of bytes (RFC 9110, "Content-Range").
+
+    >>> parse_content_range("bytes 5-9/10"), parse_content_range("bytes */10")
+    ((5, 9, 10), None)
+    """
+    number = "([0-9]{1,18})"
+    found = re.fullmatch(rf"bytes {number}-{number}/(?:{number}|\*)", text.strip())
+    if not found:
+        return None
+    first, last = int(found[1]), int(found[2])
+    size = int(found[3]) if found[3] else None
+    if first > last or (size is not None and last >= size):
+        return None
+    return first, last, size
+
+
+def fits(head: Head, have: int) -> bool:
+    """Whether a part of `have` bytes is continued to its end by an answer 206."""
+    span = parse_content_range(head.headers.get("Content-Range", ""))
+    if not have or span is None:
+        return False
+    first, last, size = span
+    length = announced(head)
+    return (
+        first == have
+        and (size is None or last + 1 == size)
+        and (length is None or length == last + 1 - first)
+    )
 
 
 def looks_like_html(path: Path) -> bool:
@@ -307,47 +450,9 @@ def digest(path: Path) -> str:
     return value.hexdigest()
 
 
-@contextlib.contextmanager
-def progress_bar(
-    files: Sequence[LockedFile],
-) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
-    """A progress bar on standard error; without a terminal, one plain line.
-
-    Yields two functions: one takes the number of bytes that came, one is called for
-    each file that is done.
-    """
-    total: Optional[int] = sum(file.size or 0 for file in files)
-    if any(file.size is None for file in files):
-        total = None
-    size = f", {total / 1e6:.1f} MB" if total else ""
-    what = f"fetching {len(files)} file{'s' if len(files) != 1 else ''}{size}"
-    rich: Any = None
-    if sys.stderr.isatty():
-        machine.import_pip()
-        with contextlib.suppress(ImportError):
-            from pip._vendor import rich
-            from pip._vendor.rich import console, progress  # noqa: F401
-    if rich is None:
-        print(f"mirror: {what}", file=sys.stderr)
-        yield (lambda count: None), (lambda: None)
-        return
-    bars = rich.progress
-    with bars.Progress(
-        bars.TextColumn("mirror: {task.description}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TransferSpeedColumn(),
-        bars.TextColumn("{task.fields[done]}/{task.fields[files]} files"),
-        console=rich.console.Console(stderr=True),
-    ) as bar:
-        task = bar.add_task(what, total=total, done=0, files=len(files))
-        done = [0]
-
-        def one_more() -> None:
-            done[0] += 1
-            bar.update(task, done=done[0])
-
-        yield (lambda count: bar.advance(task, count)), one_more
+def digest_of_nothing() -> str:
+    """The SHA-256 of no bytes."""
+    return hashlib.sha256().hexdigest()
 
 
 def fetch_all(
@@ -366,13 +471,42 @@ def fetch_all(
     if not missing:
         return []
     folder = cache_folder(environment)
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / "lock") as waited:
-        if waited:
-            missing = store.lacking(missing, environment)
-        if missing:
-            fetch_into(folder, missing, environment)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / "lock") as waited:
+            if waited:
+                missing = store.lacking(missing, environment)
+            if missing:
+                check_room(folder, missing)
+                fetch_into(folder, missing, environment)
+            remove_old(folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
     return missing
+
+
+def check_room(folder: Path, files: Sequence[LockedFile]) -> None:
+    """Raise LocalFault where files of these sizes do not fit into a folder."""
+    there = [path.stat().st_size for path in folder.glob("*/*") if path.is_file()]
+    needed = sum(file.size or 0 for file in files) - sum(there)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise LocalFault(
+            f"{folder} has room for {free / 1e6:.0f} MB, and {needed / 1e6:.0f} MB are to"
+            " be fetched: free some, or set XDG_CACHE_HOME to a folder elsewhere"
+        )
+
+
+def remove_old(folder: Path) -> None:
+    """Remove what nobody used for DAYS: parts, and what was kept for inspection."""
+    for path in folder.glob("*/*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > DAYS * 86400:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+                path.parent.rmdir()
 
 
 def fetch_into(
@@ -382,29 +516,48 @@ def fetch_into(
 
     What has arrived in the store is gone from the folder afterwards.
     """
-    failure: Optional[Exception] = None
+    failures: list[Exception] = []
     arrived: list[tuple[LockedFile, Path]] = []
-    with progress_bar(missing) as (progress, one_more):
-        fetcher = Fetcher(folder, environment, progress)
+    with progress.shown(missing) as telling:
+        fetcher = Fetcher(folder, environment, telling)
         pool = concurrent.futures.ThreadPoolExecutor(CONNECTIONS)
         try:
             largest_first = sorted(missing, key=lambda file: -(file.size or 0))
             jobs = {pool.submit(fetcher.fetch, file): file for file in largest_first}
-            for job in concurrent.futures.as_completed(jobs):
-                try:
-                    arrived.append((jobs[job], job.result()))
-                    one_more()
-                except Exception as error:
-                    failure = failure or error
+            waiting = set(jobs)
+            while waiting and not any(isinstance(one, LocalFault) for one in failures):
+                ended, waiting = concurrent.futures.wait(
+                    waiting, WAKE_SECONDS, concurrent.futures.FIRST_COMPLETED
+                )
+                for job in ended:
+                    try:
+                        arrived.append((jobs[job], job.result()))
+                        telling.file_done()
+                    except LocalFault as error:
+                        # The others would fail likewise, or take the room that is left.
+                        failures.insert(0, error)
+                    except Exception as error:
+                        failures.append(error)
         finally:
-            fetcher.cancelled = True
+            fetcher.transport.cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             fetcher.close()
+    if not failures:
+        for note in fetcher.notes:
+            print(f"mirror: note: {note}", file=sys.stderr)
     store.add(arrived, environment)
     for _, path in arrived:
         shutil.rmtree(path.parent, ignore_errors=True)
     for file in missing:
         with contextlib.suppress(OSError):
             (folder / file.sha256).rmdir()
-    if failure is not None:
-        raise failure
+    if failures:
+        raise first_of(failures, len(missing) - len(arrived))
+
+
+def first_of(failures: Sequence[Exception], count: int) -> Exception:
+    """The error to raise for several; count: the number of files that did not come."""
+    first = failures[0]
+    if count > 1 and isinstance(first, MirrorError):
+        return MirrorError(f"{count} files did not come; the first: {first}")
+    return first

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import email
+import hashlib
 import importlib
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,10 +17,14 @@ from typing import Any
 
 import download
 import machine
+import program
+from address import redacted, shown
+from apt_configuration import debian_mirrors
 from errors import MirrorError
 from locked_file import LockedFile
 from nix_command import MIRROR_SET, Nix
-from package_index import Index, canonical
+from package_index import Index, canonical, reason
+from transport import Fault, Transport
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -105,7 +109,7 @@ class Apt:
         self.run("apt-get", "update")
 
     def run(
-        self, program: str, *words: str, check: bool = True
+        self, name: str, *words: str, check: bool = True
     ) -> "subprocess.CompletedProcess[str]":
         """Run an apt program on this package list alone."""
         settings = {
@@ -123,21 +127,10 @@ class Apt:
             "Acquire::Check-Valid-Until": "false",
         }
         options = [f"-o{name}={value}" for name, value in settings.items()]
-        try:
-            done = subprocess.run(
-                [program, *options, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        except FileNotFoundError:
-            raise MirrorError(
-                f"no {program} on this machine: run ./mirror lock on a Debian"
-            ) from None
+        done = program.run([name, *options, *words], "run ./mirror lock on a Debian")
         if check and done.returncode != 0:
-            cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise MirrorError(f"{program} {' '.join(words)}: {cause}")
+            cause = redacted(program.cause(done.stderr))
+            raise MirrorError(f"{name} {' '.join(words)}: {cause}")
         return done
 
     def closure(self, packages: Sequence[str]) -> list[str]:
@@ -211,7 +204,7 @@ def lock_debian(
     """Resolve the named sets and write debian/lock.json; the others stay as locked."""
     path = MIRROR_SET / "debian/lock.json"
     locked = json.loads(path.read_text()) if path.exists() else {}
-    mirrors = machine.debian_mirrors(base)
+    mirrors = debian_mirrors(base)
     for suite in dict.fromkeys(sets[name]["suite"] for name in names):
         with tempfile.TemporaryDirectory() as temporary:
             apt = Apt(Path(temporary), suite, mirrors)
@@ -277,28 +270,28 @@ def wheels_of(names: Sequence[str], project: str, version: str) -> list[str]:
 
 
 def lock_wheel(
-    index: Index, session: Any, project: str, version: str
+    index: Index, transport: Transport, project: str, version: str
 ) -> dict[str, Any]:
     """What pins the wheel of one version; it is fetched, for its SHA-256."""
-    links, problems = index.links(project, session)
+    links, problems = index.links(project, transport)
     wheels = wheels_of(list(links), project, version)
     if not wheels:
         told = "; ".join(["no index lists a wheel for x86_64", *problems])
         raise MirrorError(f"{project}=={version}: {told}")
     name = wheels[-1]
-    with tempfile.NamedTemporaryFile() as temporary:
-        with session.get(links[name][0], stream=True) as answer:
-            answer.raise_for_status()
-            shutil.copyfileobj(answer.raw, temporary)
-        temporary.flush()
-        path = Path(temporary.name)
-        sha256, size = download.digest(path), path.stat().st_size
+    try:
+        content = index.content(links[name][0], transport)
+    except (Fault, OSError) as error:
+        raise MirrorError(
+            f"{name}: {shown(links[name][0])}: {reason(error)}: name an index that has it"
+            " in MIRROR_PYPI"
+        ) from None
     return {
         "project": project,
         "version": version,
         "location": name,
-        "sha256": sha256,
-        "size": size,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size": len(content),
     }
 
 
@@ -311,11 +304,11 @@ def lock_wheels(base: Mapping[str, str]) -> None:
     lines = (folder / "requirements.txt").read_text().splitlines()
     index = Index(base)
     locked = {}
-    with index.session() as session:
+    with contextlib.closing(Transport(index.session)) as transport:
         for line in lines:
             project, _, version = line.partition("#")[0].strip().partition("==")
             if project:
-                locked[project] = lock_wheel(index, session, project, version)
+                locked[project] = lock_wheel(index, transport, project, version)
     print(f"mirror: {WHEELS}: {len(locked)} wheels", file=sys.stderr)
     write_json(folder / "lock.json", locked)
 

@@ -1,4 +1,4 @@
-"""What this machine has: apt's mirrors and proxies, missing programs, pip."""
+"""What this machine lacks: programs that are installed, pip that is made importable."""
 
 from __future__ import annotations
 
@@ -6,96 +6,51 @@ import glob
 import importlib
 import logging
 import os
-import shlex
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+import program
+from address import redacted
 from errors import MirrorError
 
 PIP_WHEELS = "/usr/share/python-wheels/pip-*.whl"
-SCHEMES = ("http://", "https://", "file:")
 
 
-def install(packages: Sequence[str], reason: str) -> None:
+def install(packages: Sequence[str], what: str) -> None:
     """Install Debian packages with apt-get, saying so.
 
-    Raises MirrorError where there is no apt-get, or it fails.
+    what: what they are for, for the errors. That package lists cannot all be updated is
+    no error as long as the packages can be installed, as where one source is broken.
+    Raises MirrorError where there is no apt-get, no right to use it, or it fails.
     """
     words = " ".join(packages)
     if shutil.which("apt-get") is None:
-        raise MirrorError(f"{reason}: missing, and no apt-get is there to install it")
+        raise MirrorError(
+            f"this machine lacks {what}, and apt-get to install it with: install it"
+            " yourself, and run this again"
+        )
     print(f"mirror: installing {words} with apt-get", file=sys.stderr)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        ["apt-get", "-qq", "update"],
-        ["apt-get", "-qq", "-y", "--no-install-recommends", "install", *packages],
-    ):
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        if done.returncode != 0:
-            cause = (done.stdout.strip().splitlines() or ["no message"])[-1]
-            hint = "" if os.geteuid() == 0 else " (run it as root)"
-            raise MirrorError(f"{' '.join(command)} failed{hint}: {cause}")
-
-
-def debian_mirrors(base: Mapping[str, str]) -> tuple[str, ...]:
-    """The roots of Debian archives to try in order, each a URL that ends in "/".
-
-    base: the environment; its MIRROR_DEBIAN, roots separated by spaces, stands before
-    those that apt is configured with. apt itself reads its sources, in both file
-    formats (apt-get(8), indextargets); sources on discs and the like are left out.
-    Without release information it also tells those that no `apt-get update` has read yet.
-    Raises MirrorError where there are none.
-    """
-    roots = base.get("MIRROR_DEBIAN", "").split()
-    if shutil.which("apt-get"):
-        done = subprocess.run(
-            ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for root in done.stdout.split():
-            if root.startswith("copy:"):
-                root = "file:" + root[len("copy:") :]
-            if root.startswith(SCHEMES):
-                roots.append(root)
-    if not roots:
+    # Another apt-get, such as a nightly upgrade, is waited for.
+    options = ["-qq", "-y", "--no-install-recommends", "-oDPkg::Lock::Timeout=300"]
+    command = ["apt-get", *options, "install", *packages]
+    mend = f"apt-get install {words}"
+    update = program.run(["apt-get", "-qq", "update"], mend, environment, merged=True)
+    done = program.run(command, mend, environment, merged=True)
+    if done.returncode != 0 and os.geteuid() != 0:
         raise MirrorError(
-            "no Debian mirror is known: set MIRROR_DEBIAN to the URL of one"
+            f"this machine lacks {what}: run this as root once, or have root run"
+            f" apt-get install {words}"
         )
-    return tuple(dict.fromkeys(root.rstrip("/") + "/" for root in roots))
-
-
-def apt_proxies() -> dict[str, str]:
-    """The HTTP proxies that apt is configured with, by scheme (apt.conf(5)).
-
-    "" stands for none whatever the environment says ("DIRECT").
-    """
-    if shutil.which("apt-config") is None:
-        return {}
-    names = {"http": "Acquire::http::Proxy", "https": "Acquire::https::Proxy"}
-    words = [word for scheme, name in names.items() for word in (scheme, name)]
-    done = subprocess.run(
-        ["apt-config", "shell", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    proxies = {}
-    for assignment in shlex.split(done.stdout):
-        scheme, _, value = assignment.partition("=")
-        if value:
-            proxies[scheme] = "" if value == "DIRECT" else value
-    return proxies
+    if done.returncode != 0:
+        cause = program.cause(done.stdout)
+        if update.returncode != 0:
+            cause += f" (and apt-get update: {program.cause(update.stdout)})"
+        raise MirrorError(
+            f"apt-get could not install {words}: {redacted(cause)}: mend that, see"
+            " /etc/apt/sources.list, and run this again"
+        )
 
 
 def import_pip() -> None:

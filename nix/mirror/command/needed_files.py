@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 
@@ -82,11 +83,11 @@ class Needs:
         elif subcommand == ("flake", "check"):
             # It evaluates all outputs, and builds the checks alone.
             self.build_tools()
+            self.ask(lambda: self.of_outputs("packages"))
             if "--no-build" not in flags:
-                self.bring(self.checks())
+                self.bring(self.ask(lambda: self.of_outputs("checks")))
         elif subcommand in READING:
-            if self.nix.run(self.words(), quiet=True).returncode != 0:
-                self.build_tools()
+            self.ask(lambda: Answer.of(self.nix.run(self.words(), quiet=True)))
         else:
             answer = self.ask(self.question())
             if not answer.evaluated and must_evaluate:
@@ -99,20 +100,33 @@ class Needs:
                 self.bring(answer)
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
-        """Ask, and once more after the evaluation's own tools were built."""
+        """Ask, and again after what the evaluation itself has to build was brought.
+
+        That are its own tools, and whatever a failed evaluation wanted built beside
+        them, such as the tools of another Python.
+        """
         answer = question()
         if not answer.evaluated and self.build_tools():
             answer = question()
+        brought: set[str] = set()
+        while not answer.evaluated:
+            wanted = self.nix.unbuilt_derivations(answer.named(), self.command.settings)
+            new = set(wanted.derivations) - brought
+            if not new or not self.bring(wanted):
+                break
+            brought |= new
+            answer = question()
         return answer
 
-    def bring(self, answer: Answer) -> None:
-        """Bring those of the unbuilt derivations that stand for files."""
+    def bring(self, answer: Answer) -> bool:
+        """Bring those of the unbuilt derivations that stand for files; were there any?"""
         files = self.nix.locked_files(answer.derivations)
         if files:
             # Its libraries take longer to import than many a command takes.
             import download
 
             download.fetch_all(files, self.nix.environment)
+        return bool(files)
 
     def build_tools(self) -> bool:
         """Build what an evaluation needs built; returns whether any was missing."""
@@ -160,21 +174,22 @@ class Needs:
         """Asks what a build of these would build."""
         return lambda: self.nix.unbuilt([*self.options, *installables])
 
-    def checks(self) -> Answer:
-        """What the flake's checks would build."""
+    def of_outputs(self, output: str) -> Answer:
+        """What building all of an output of the flake, such as "checks", would build."""
         reference = split_installable(self.installables[0])[0]
-        names = self.names(reference, "checks")
-        checks = [f'{reference}#checks.{SYSTEM}."{name}"' for name in names]
-        return self.of_build(checks)() if checks else Answer(True, [], "")
+        names = self.names(reference, output)
+        attributes = [f'{reference}#{output}.{SYSTEM}."{name}"' for name in names]
+        return self.of_build(attributes)() if attributes else Answer(True, [], "")
 
     def program(self, attribute: str) -> Answer:
         """What the program of an app (Nix manual, "nix run", "Apps") would build."""
-        paths = self.nix.evaluate(
-            ["--apply", PROGRAM_DERIVATIONS, *self.options, attribute]
-        )
-        derivations = [path for path in paths or [] if path.endswith(".drv")]
-        if paths is None:
-            return Answer(False, [], "")
+        words = ["eval", "--json", "--apply", PROGRAM_DERIVATIONS]
+        done = self.nix.run([*words, *self.options, attribute], quiet=True)
+        if done.returncode != 0:
+            return Answer.of(done)
+        derivations = [
+            path for path in json.loads(done.stdout) if path.endswith(".drv")
+        ]
         return self.nix.unbuilt_derivations(derivations, self.command.settings)
 
     def rebuild(self) -> Answer:

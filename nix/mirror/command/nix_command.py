@@ -122,12 +122,14 @@ def refers_to_base(reference: str) -> bool:
     True
     >>> refers_to_base("path:/srv/another")
     False
+    >>> refers_to_base("../uvicorn-gunicorn-poetry")
+    True
     """
     scheme, _, path = reference.partition("?")[0].rpartition(":")
     parts = path.strip("/").split("/")
     if scheme in ("github", "gitlab", "sourcehut"):
         parts = parts[:2]
-    elif scheme in ("", "flake"):
+    elif scheme in ("", "flake") and not path.startswith(("/", ".")):
         parts = parts[:1]
     return parts[-1].removesuffix(".git") == BASE
 
@@ -210,10 +212,24 @@ class Answer:
 
     @classmethod
     def of(cls, done: "subprocess.CompletedProcess[str]") -> Answer:
-        """Read what a dry run printed on standard error."""
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr)
+        """Read what a dry run printed on standard error.
+
+        Derivations that are not in the store, of which it says so last, are left out.
+        """
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr).partition(
+            "don't know how to build these paths"
+        )[0]
         derivations = re.findall(r"^\s+(/\S+\.drv)\b", plain, re.MULTILINE)
         return cls(done.returncode == 0, derivations, done.stderr)
+
+    def named(self) -> list[str]:
+        """The derivations that the message names: of a failed evaluation, among them
+        those that it wanted built (Nix manual, "Import From Derivation").
+
+        >>> Answer(False, [], "error: builder for '/nix/store/0-a.drv' failed").named()
+        ['/nix/store/0-a.drv']
+        """
+        return sorted(set(re.findall(r"/[^\s'\"‘’]+\.drv\b", self.message)))
 
 
 class Nix:

@@ -13,15 +13,15 @@ from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import url2pathname
 
 import machine
+from address import redacted, shown
+from errors import MirrorError
+from transport import Fault, Transport
 
 # Both forms of a simple index (PEP 503, PEP 691), and plain pages of links.
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json,"
     " application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 )
-
-# Seconds: to connect, and between two packets.
-TIMEOUTS = (10, 60)
 
 
 def canonical(project: str) -> str:
@@ -48,8 +48,9 @@ def local_path(url: str) -> Optional[Path]:
     >>> local_path("file:///srv/a%20b"), local_path("https://host/a")
     (PosixPath('/srv/a b'), None)
     """
-    parts = urlsplit(url)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    if not url.lower().startswith("file:"):
+        return None
+    return Path(url2pathname(urlsplit(url).path))
 
 
 class _Page(html.parser.HTMLParser):
@@ -92,52 +93,71 @@ class Index:
 
     def __init__(self, base: Mapping[str, str]) -> None:
         """base: the environment; its MIRROR_PYPI, URLs of indexes, stands for all."""
+        self.base = base
         machine.import_pip()
         from pip._internal.commands import create_command
 
-        self.command: Any = create_command("download")
-        with self.command.main_context():
-            self.options, _ = self.command.parse_args(
-                ["--quiet", "--no-cache-dir", "--no-input"]
-            )
+        words = ["--quiet", "--no-cache-dir", "--no-input"]
+        try:
+            self.command: Any = create_command("download")
+            with self.command.main_context():
+                self.options, _ = self.command.parse_args(words)
+        except (Exception, SystemExit) as error:
+            raise MirrorError(
+                f"pip cannot read its configuration ({reason(error)}): see where it lies"
+                " with `pip config debug`, and mend it"
+            ) from None
         options = self.options
-        # Another mirror may have what one that does not answer lacks.
-        options.retries = min(int(options.retries), 2)
         self.find_links: list[str] = list(options.find_links)
         self.roots: list[str] = [options.index_url, *options.extra_index_urls]
         if options.no_index:
             self.roots = []
-        if base.get("MIRROR_PYPI"):
+        if base.get("MIRROR_PYPI", "").split():
             self.find_links = []
             self.roots = base["MIRROR_PYPI"].split()
             options.index_url, options.extra_index_urls = self.roots[0], self.roots[1:]
+            options.no_index = False
 
     def session(self) -> Any:
-        """A new HTTP session with pip's certificates, proxies, credentials and retries.
+        """A new HTTP session with pip's certificates, proxies and credentials.
 
-        It is a requests.Session; one a thread.
+        It is a requests.Session.
         """
         return self.command._build_session(self.options)
 
+    def certificates(self) -> str:
+        """The file of certificates that pip is told to trust, "" where it is not.
+
+        By its configuration, or by the variables that requests heeds.
+        """
+        variables = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        told = [self.options.cert, *(self.base.get(name) for name in variables)]
+        return next((path for path in told if path), "")
+
+    def patience(self) -> float:
+        """The seconds that pip waits for a server (its `timeout`)."""
+        return float(self.options.timeout or 0)
+
+    def sources(self, project: str) -> list[str]:
+        """The pages, folders and files that may name a project's files, in order."""
+        pages = [f"{root.rstrip('/')}/{canonical(project)}/" for root in self.roots]
+        return [*self.find_links, *pages]
+
     def links(
-        self, project: str, session: Any
+        self, project: str, transport: Transport
     ) -> tuple[dict[str, list[str]], list[str]]:
         """The files of a project, whatever they are built for.
 
         Returns the URLs of each file name in the order to try them, and one line for
         each source that could not be read; one that lacks the project is none.
         """
-        sources = list(self.find_links)
-        for root in self.roots:
-            sources.append(f"{root.rstrip('/')}/{canonical(project)}/")
         found: dict[str, list[str]] = {}
         problems = []
-        for source in sources:
+        for source in self.sources(project):
             try:
-                files = self.read(source, session)
-            except Exception as error:
-                host = urlsplit(source).hostname or source
-                problems.append(f"{host}: {reason(error)}")
+                files = self.read(source, transport)
+            except (Fault, OSError, ValueError) as error:
+                problems.append(f"{shown(source)}: {reason(error)}")
                 continue
             for name, url in files:
                 urls = found.setdefault(name, [])
@@ -146,25 +166,25 @@ class Index:
                     urls.append(url)
         return found, problems
 
-    def read(self, source: str, session: Any) -> list[tuple[str, str]]:
+    def read(self, source: str, transport: Transport) -> list[tuple[str, str]]:
         """The files that a page, a folder or a file names, as (file name, URL).
 
         source: a URL or a path; [] where there is nothing. A folder with an index.html
         is a page, one without names what lies in it.
-        Raises OSError and ValueError, and what requests raises.
+        Raises OSError, ValueError and Fault.
         """
         if not re.match(r"[a-z][a-z0-9+.-]+:", source):
             source = Path(os.path.abspath(source)).as_uri() + "/"
         path = local_path(source)
         if path is None:
-            with session.get(
-                source, headers={"Accept": ACCEPT}, timeout=TIMEOUTS
-            ) as page:
-                if page.status_code == 404:
+            try:
+                headers = {"Accept": ACCEPT}
+                page, url = transport.read(source, headers, self.patience())
+            except Fault as fault:
+                if fault.missing:
                     return []
-                if page.status_code != 200:
-                    raise ValueError(f"HTTP {page.status_code}")
-                return parse_page(page.text, page.url)
+                raise
+            return parse_page(page.decode("utf-8", "replace"), url)
         if (path / "index.html").is_file():
             path = path / "index.html"
         if path.is_dir():
@@ -176,11 +196,19 @@ class Index:
             return parse_page(path.read_text(encoding="utf-8"), path.as_uri())
         return [(path.name, path.as_uri())]
 
+    def content(self, url: str, transport: Transport) -> bytes:
+        """What lies at a URL that `links` gave; for files of moderate size.
+
+        Raises OSError and Fault.
+        """
+        path = local_path(url)
+        if path is not None:
+            return path.read_bytes()
+        return transport.read(url, {}, self.patience())[0]
+
 
 def reason(error: BaseException) -> str:
-    """Why a request failed, in one short line without addresses."""
+    """Why something failed, in one short line without credentials."""
     kind = type(error).__name__
-    if type(error).__module__.partition(".")[0] in ("pip", "requests", "urllib3"):
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).lower()
-    text = getattr(error, "strerror", None) or str(error) or kind
-    return str(text).splitlines()[0]
+    text = str(getattr(error, "strerror", None) or error).strip() or kind
+    return redacted(text.splitlines()[0])

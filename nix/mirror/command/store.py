@@ -11,6 +11,7 @@ from lzma import LZMAError
 from pathlib import Path
 from typing import IO, Optional
 
+import program
 from errors import MirrorError
 from locked_file import LockedFile
 
@@ -99,8 +100,11 @@ def add(
             environment,
         )
         if done.returncode != 0:
-            cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise MirrorError(f"the Nix store refuses files: {cause}")
+            cause = program.cause(done.stderr)
+            mend = "mend that, and run this again: what was fetched is kept"
+            if "No space left" in cause or "disk is full" in cause:
+                mend = "free some, such as with nix-collect-garbage, and run this again"
+            raise MirrorError(f"the Nix store refuses files ({cause}): {mend}")
         for (file, _), path in zip(pairs, done.stdout.split()):
             if path != file.store_path:
                 raise MirrorError(
@@ -114,11 +118,14 @@ def lacking(
     """Those of the files that are not valid in the store.
 
     A path that merely lies in the store's folder, as a failed build leaves it, is not.
+    Raises MirrorError where the store cannot say.
     """
     if not files:
         return []
     paths = [file.store_path for file in files]
     done = run(["--check-validity", "--print-invalid", *paths], environment)
+    if done.returncode != 0:
+        raise MirrorError(f"the Nix store cannot be read: {program.cause(done.stderr)}")
     invalid = set(done.stdout.split())
     return [file for file in files if file.store_path in invalid]
 
@@ -127,16 +134,4 @@ def run(
     words: Sequence[str], environment: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
     """Run `nix-store` and keep what it prints."""
-    try:
-        return subprocess.run(
-            ["nix-store", *words],
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    except FileNotFoundError:
-        raise MirrorError(
-            "no nix-store on this machine: apt-get install nix-bin"
-        ) from None
+    return program.run(["nix-store", *words], "apt-get install nix-bin", environment)

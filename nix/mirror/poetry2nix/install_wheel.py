@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Optional
 
 from installer import install
@@ -87,7 +87,7 @@ def has_interpreter(content: bytes) -> bool:
             == PT_INTERP
             for number in range(count)
         )
-    except (IndexError, struct.error):
+    except (IndexError, OverflowError, struct.error):
         return False
 
 
@@ -104,6 +104,17 @@ def scheme(prefix: Path, distribution: str) -> dict[str, str]:
     }
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Raise ValueError where a wheel's file would be written outside of the prefix.
+
+    installer joins names to folders as they are.
+    """
+    for name in names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"it holds a path that leads outside: {name}")
+
+
 def install_wheel(wheel: Path, prefix: Path, patcher: Optional[Patcher] = None) -> None:
     """Install the wheel file `wheel` below `prefix`.
 
@@ -115,6 +126,7 @@ def install_wheel(wheel: Path, prefix: Path, patcher: Optional[Patcher] = None) 
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
+            check_names(archive.namelist())
             source = WheelFile(archive)
             try:
                 source.validate_record()
@@ -129,7 +141,7 @@ def install_wheel(wheel: Path, prefix: Path, patcher: Optional[Patcher] = None) 
             install(
                 source, destination, additional_metadata={"INSTALLER": b"installer\n"}
             )
-    except (InstallerError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except (InstallerError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
         raise WheelError(f"{wheel.name}: {' '.join(str(error).split())}") from None
     for script in prefix.glob("bin/*"):
         # The wheel may lack their permission.

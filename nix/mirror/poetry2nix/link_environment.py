@@ -66,17 +66,23 @@ def with_interpreter(content: bytes, interpreter: Path) -> bytes:
 
 
 def link_scripts(target: Path, folders: Sequence[Path], interpreter: Path) -> None:
-    """Copy the scripts of the packages' bin/ folders into the environment's."""
-    taken: dict[str, Path] = {}
+    """Copy the scripts of the packages' bin/ folders into the environment's.
+
+    Folders among them, which wheels may bring as data, are linked.
+    """
+    scripts: dict[str, list[Path]] = {}
     for folder in folders:
-        for script in sorted(folder.iterdir()):
-            if script.name in taken:
-                warn_of_others(taken[script.name], [script])
-                continue
-            taken[script.name] = script
-            copy = target / script.name
-            copy.write_bytes(with_interpreter(script.read_bytes(), interpreter))
-            copy.chmod(0o755)
+        for script in folder.iterdir():
+            scripts.setdefault(script.name, []).append(script)
+    for name, sources in sorted(scripts.items()):
+        if any(source.is_dir() for source in sources):
+            link(target / name, sources)
+            continue
+        first, *others = sources
+        warn_of_others(first, others)
+        copy = target / name
+        copy.write_bytes(with_interpreter(first.read_bytes(), interpreter))
+        copy.chmod(0o755)
 
 
 def link_environment(
@@ -97,7 +103,9 @@ def link_environment(
     merge(target / site_packages, below(site_packages))
     # The wheels' data beside the modules: share/, etc/ and the like.
     merge(target, packages, without=["bin", "lib"])
-    merge(target / "lib", below("lib"), without=[Path(site_packages).parts[1]])
+    library = Path(site_packages).parent
+    merge(target / "lib", below("lib"), without=[library.name])
+    merge(target / library, below(str(library)), without=[Path(site_packages).name])
     versioned = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     for name in ("python", "python3", versioned):
         (target / "bin" / name).symlink_to(python)

@@ -1,227 +1,35 @@
 """Chooses the packages and files of an environment from pyproject.toml and poetry.lock.
 
 Runs on the Python that the environment is for, so that markers (PEP 508) and wheel tags
-(PEP 425, PEP 600) are the target's own. Prints a JSON list of objects with name,
-version, file and sha256, sorted by name.
+(PEP 425, PEP 600) are the target's own. Prints a JSON list of objects, sorted by name:
+
+    name, version   of the package, the name normalised (PEP 503)
+    kind            "wheel", "source" (an archive) or "folder" (a path dependency)
+    file, sha256    of a wheel or an archive
+    path            of what lies beside poetry.lock, relative to it
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import tomli
-from packaging.markers import default_environment
-from packaging.tags import sys_tags
-from packaging.utils import (
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_wheel_filename,
-)
-from poetry.core.constraints.version import Version, parse_constraint
-from poetry.core.factory import Factory
+from distribution_files import choose_file, sha256_of, tag_ranks
+from locked_packages import Lock, Package, marker_environment
+from locked_project import Project
+from packaging.tags import Tag
+from packaging.utils import canonicalize_name
 from poetry.core.packages.dependency import Dependency
-from poetry.core.version.markers import parse_marker
-
-SOURCES_REFUSED = {"git", "url", "directory", "file"}
-
-# The formats of poetry.lock that are known, by their first numbers.
-FORMATS = ("1", "2")
-LEGACY_CONTENT = ("dependencies", "source", "extras", "dev-dependencies")
-
-# Groups that may be asked for where a project has none of that name.
-USUAL_GROUPS = {"main", "dev"}
+from resolution_error import ResolutionError
 
 
-class ResolutionError(Exception):
-    """The lock cannot be served; the message is one line: why, and what mends it."""
-
-
-def marker_environment() -> dict[str, str]:
-    """The target's markers (PEP 508, "Environment Markers").
-
-    The kernel's release and version would make builds differ from machine to machine:
-    they are empty.
-    """
-    environment = {name: str(value) for name, value in default_environment().items()}
-    environment["platform_release"] = ""
-    environment["platform_version"] = ""
-    return environment
-
-
-def read_dependency(name: str, specification: Any) -> Dependency:
-    """A dependency as pyproject.toml and poetry.lock write it.
-
-    Raises ResolutionError, which names it, where it is malformed.
-    """
-    try:
-        if not isinstance(specification, (str, dict)):
-            raise TypeError("neither a version nor a table")
-        return Factory.create_dependency(name, specification)
-    except (KeyError, TypeError, ValueError) as error:
-        text = " ".join(str(error).split())
-        raise ResolutionError(f"{name} = {specification!r}: {text}") from None
-
-
-class Lock:
-    """A poetry.lock of format 1.0 to 2.1."""
-
-    def __init__(
-        self, content: Mapping[str, Any], environment: Mapping[str, str]
-    ) -> None:
-        """content: the parsed file; environment: marker values, see marker_environment.
-
-        Raises ResolutionError where the format is newer.
-        """
-        self.environment = dict(environment)
-        self.python = Version.parse(environment["python_full_version"])
-        self.metadata = content.get("metadata", {})
-        form = str(self.metadata.get("lock-version", "1.0"))
-        if form.split(".")[0] not in FORMATS:
-            raise ResolutionError(
-                f"poetry.lock is of format {form}, the mirror set reads"
-                f" {' and '.join(FORMATS)}: lock it with a Poetry that writes 2.1"
-            )
-        self.packages: dict[str, list[Mapping[str, Any]]] = {}
-        for package in content.get("package", []):
-            name = canonicalize_name(package["name"])
-            self.packages.setdefault(name, []).append(package)
-
-    def files(self, package: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
-        """The files of a package: its own since format 2.0, in `metadata` before."""
-        if "files" in package:
-            return list(package["files"])
-        for name, files in self.metadata.get("files", {}).items():
-            if canonicalize_name(name) == canonicalize_name(package["name"]):
-                return list(files)
-        return []
-
-    def is_for_target(self, package: Mapping[str, Any]) -> bool:
-        """Whether a locked package is for this Python and platform.
-
-        Since format 2.1 it may have `markers`, one or one for each group.
-        """
-        supported = parse_constraint(package.get("python-versions", "*"))
-        markers = package.get("markers", "")
-        texts = list(markers.values()) if isinstance(markers, dict) else [markers]
-        return supported.allows(self.python) and any(
-            parse_marker(text).without_extras().validate(self.environment)
-            for text in texts
-        )
-
-    def candidates(self, dependency: Dependency) -> list[Mapping[str, Any]]:
-        """The locked packages that satisfy a dependency on this target.
-
-        The newest comes first. Raises ResolutionError where there is none.
-        """
-        locked = self.packages.get(dependency.name, [])
-        found = [
-            package
-            for package in locked
-            if dependency.constraint.allows(Version.parse(package["version"]))
-            and self.is_for_target(package)
-        ]
-        if not found:
-            versions = ", ".join(package["version"] for package in locked) or "none"
-            raise ResolutionError(
-                f"poetry.lock has no {dependency.pretty_name}"
-                f" {dependency.pretty_constraint} for Python {self.python}"
-                f" (locked: {versions}): poetry lock"
-            )
-        return sorted(
-            found, key=lambda package: Version.parse(package["version"]), reverse=True
-        )
-
-    def dependencies(
-        self, package: Mapping[str, Any], extras: Iterable[str]
-    ) -> list[Dependency]:
-        """What a locked package needs on this target, with these extras of it."""
-        asked = {canonicalize_name(extra) for extra in extras}
-        wanted_by_extra: set[str] = set()
-        defined = {
-            canonicalize_name(extra): [Dependency.create_from_pep_508(t) for t in texts]
-            for extra, texts in package.get("extras", {}).items()
-        }
-        waiting = sorted(asked)
-        while waiting:
-            for dependency in defined.get(canonicalize_name(waiting.pop()), []):
-                wanted_by_extra.add(dependency.name)
-                # An extra may stand for others of the same package.
-                if dependency.name == canonicalize_name(package["name"]):
-                    new = set(map(canonicalize_name, dependency.extras)) - asked
-                    asked |= new
-                    waiting += sorted(new)
-        found = []
-        for name, specifications in package.get("dependencies", {}).items():
-            if not isinstance(specifications, list):
-                specifications = [specifications]
-            for specification in specifications:
-                dependency = read_dependency(name, specification)
-                if dependency.is_optional() and dependency.name not in wanted_by_extra:
-                    continue
-                if self.applies(dependency, asked):
-                    found.append(dependency)
-        return found
-
-    def applies(self, dependency: Dependency, extras: Iterable[str] = ()) -> bool:
-        """Whether a dependency's markers hold on this target."""
-        values: dict[str, Any] = {**self.environment, "extra": tuple(extras)}
-        return bool(dependency.marker.validate(values))
-
-
-def root_dependencies(
-    project: Mapping[str, Any], groups: Iterable[str], extras: Iterable[str]
-) -> list[Dependency]:
-    """The dependencies of a project's chosen groups and extras.
-
-    project: the table `tool.poetry`. groups: "main" and the names of groups; the legacy
-    table `dev-dependencies` is the group "dev" (Poetry's documentation, "Managing
-    dependencies"). extras: names, or "*" for all.
-    Raises ResolutionError where the project has no such group or extra.
-    """
-    tables: dict[str, Mapping[str, Any]] = {"main": project.get("dependencies", {})}
-    if "dev-dependencies" in project:
-        tables["dev"] = project["dev-dependencies"]
-    for name, group in project.get("group", {}).items():
-        tables[name] = {**tables.get(name, {}), **group.get("dependencies", {})}
-    defined: dict[str, Any] = {
-        canonicalize_name(extra): names
-        for extra, names in project.get("extras", {}).items()
-    }
-    asked: set[str] = {canonicalize_name(extra) for extra in extras}
-    chosen = set(defined) if "*" in asked else asked
-    refuse_unknown("extra", chosen, defined)
-    groups = list(groups)
-    refuse_unknown("group", set(groups) - USUAL_GROUPS, tables)
-    in_extras = {canonicalize_name(name) for extra in chosen for name in defined[extra]}
-    found = []
-    for group in groups:
-        for name, specifications in tables.get(group, {}).items():
-            if name.lower() == "python":
-                continue
-            if not isinstance(specifications, list):
-                specifications = [specifications]
-            for specification in specifications:
-                dependency = read_dependency(name, specification)
-                if dependency.is_optional() and dependency.name not in in_extras:
-                    continue
-                found.append(dependency)
-    return found
-
-
-def refuse_unknown(kind: str, chosen: Iterable[str], defined: Iterable[str]) -> None:
-    """Raise ResolutionError where a chosen name is not defined."""
-    for name in sorted(set(chosen) - set(defined)):
-        has = ", ".join(sorted(defined)) or "none"
-        raise ResolutionError(f"pyproject.toml has no {kind} {name!r} (it has: {has})")
-
-
-def walk(lock: Lock, roots: Iterable[Dependency]) -> list[Mapping[str, Any]]:
+def walk(lock: Lock, roots: Iterable[Dependency]) -> list[Package]:
     """All locked packages that the roots need on this target, sorted by name.
 
     Where the lock has several versions of a package for this target, the newest that
@@ -233,15 +41,18 @@ def walk(lock: Lock, roots: Iterable[Dependency]) -> list[Mapping[str, Any]]:
 
 
 def _walk(
-    lock: Lock, roots: Sequence[Dependency], decided: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Mapping[str, Any]]:
-    chosen: dict[str, Mapping[str, Any]] = {}
-    seen: set[tuple[str, str, frozenset[str]]] = set()
+    lock: Lock, roots: Sequence[Dependency], decided: Mapping[str, Package]
+) -> dict[str, Package]:
+    chosen: dict[str, Package] = {}
+    seen: set[tuple[Any, ...]] = set()
     waiting = list(roots)
     while waiting:
         dependency = waiting.pop(0)
         name = dependency.name
-        key = (name, str(dependency.constraint), frozenset(dependency.extras))
+        key = (
+            *(name, str(dependency.constraint), frozenset(dependency.extras)),
+            *(dependency.source_type, dependency.source_name),
+        )
         if key in seen:
             continue
         seen.add(key)
@@ -268,76 +79,66 @@ def _walk(
     return chosen
 
 
-def choose_file(
-    package: Mapping[str, Any],
-    files: Iterable[Mapping[str, str]],
-    ranks: Mapping[Any, int],
-) -> Mapping[str, str]:
-    """The best wheel of a package: the one whose tag the target likes most.
+def choose_packages(
+    project: Project, lock: Lock, groups: Iterable[str], extras: Iterable[str]
+) -> list[Package]:
+    """The locked packages of groups and extras, sorted by name.
 
-    ranks: each tag of the target to its place in the order of preference.
-    Raises ResolutionError where no wheel fits.
+    A lock of format 2.1 tells them itself; from an older one they are found by walking
+    from dependency to dependency. Raises ResolutionError.
     """
-    best: Optional[tuple[int, int, str, Mapping[str, str]]] = None
-    names = []
-    for file in files:
-        names.append(file["file"])
-        try:
-            _, _, build, tags = parse_wheel_filename(file["file"])
-        except InvalidWheelFilename:
-            continue
-        places = [ranks[tag] for tag in tags if tag in ranks]
-        if places:
-            number = build[0] if build else -1
-            candidate = (min(places), -number, file["file"], file)
-            if best is None or candidate[:3] < best[:3]:
-                best = candidate
-    if best is None:
-        kind = "it is locked as source only" if names else "the lock lists no files"
-        if any(name.endswith(".whl") for name in names):
-            kind = f"none of its {len(names)} files is for it"
+    chosen_groups = project.chosen_groups(groups)
+    chosen_extras = project.chosen_extras(extras)
+    if lock.tells_groups():
+        return lock.in_groups(chosen_groups, chosen_extras)
+    if project.has_standard_tables():
         raise ResolutionError(
-            f"{package['name']} {package['version']} has no wheel for this Python"
-            f" {sys.version_info[0]}.{sys.version_info[1]} on this platform ({kind}):"
-            " lock a version that has one"
+            "pyproject.toml has dependencies in [project] or [dependency-groups], which"
+            " the Poetry that wrote poetry.lock does not read: poetry lock with"
+            " Poetry 2, or move them to [tool.poetry.dependencies]"
         )
-    return best[3]
+    return walk(lock, project.dependencies(chosen_groups, chosen_extras))
 
 
-def check_sources(packages: Iterable[Mapping[str, Any]]) -> None:
-    """Refuse packages that come from elsewhere than a package index."""
-    for package in packages:
-        source = package.get("source", {})
-        if source.get("type") in SOURCES_REFUSED:
-            place = f"{source['type']} {source.get('url', '')}"
+def describe(
+    package: Package, files: Sequence[Mapping[str, str]], ranks: Mapping[Tag, int]
+) -> dict[str, str]:
+    """What a package is installed from, as this program prints it.
+
+    A URL is taken for the name of a file: whoever serves that file, its SHA-256 is the
+    same. Raises ResolutionError where it is nothing that the mirror set can take.
+    """
+    source = package.get("source", {})
+    kind, url = source.get("type"), str(source.get("url", ""))
+    described = {
+        "name": str(canonicalize_name(package["name"])),
+        "version": str(package["version"]),
+    }
+    if kind == "git":
+        raise ResolutionError(
+            f"{package['name']} {package['version']} comes from a git repository, which"
+            " no package index serves: publish it to your index, or keep a copy in the"
+            f' project: {package["name"]} = {{ path = "…" }}'
+        )
+    if source.get("subdirectory"):
+        raise ResolutionError(
+            f"{package['name']} {package['version']} is a subdirectory of an archive:"
+            " publish it to your index"
+        )
+    if kind == "directory":
+        return {**described, "kind": "folder", "path": url}
+    if kind in ("url", "file"):
+        name = url.partition("#")[0].partition("?")[0].rpartition("/")[2]
+        files = [file for file in files if file["file"] == name]
+        if not files:
             raise ResolutionError(
-                f"{package['name']} comes from {place}: the mirror set serves packages"
-                " of an index alone"
+                f"{name} of {package['name']} {package['version']} is locked without"
+                " sha256: poetry lock with Poetry 1.8 or newer"
             )
-
-
-def content_hashes(project: Mapping[str, Any]) -> set[str]:
-    """The content-hashes that a lock of this project may carry.
-
-    SHA-256 of the tables that matter to the choice as sorted JSON: since Poetry 1.2
-    with `group` where there is one, before without (Poetry, class Locker).
-    """
-    legacy = {key: project.get(key) for key in LEGACY_CONTENT}
-    contents = [legacy]
-    if project.get("group") is not None:
-        contents.append({**legacy, "group": project["group"]})
-    texts = [json.dumps(content, sort_keys=True) for content in contents]
-    return {hashlib.sha256(text.encode()).hexdigest() for text in texts}
-
-
-def check_content_hash(project: Mapping[str, Any], lock: Lock) -> None:
-    """Refuse a lock that is older than pyproject.toml, as Poetry does."""
-    told = lock.metadata.get("content-hash")
-    if told is not None and told not in content_hashes(project):
-        raise ResolutionError(
-            "poetry.lock is older than pyproject.toml (content-hash): poetry lock"
-            " --no-update (Poetry 2: poetry lock)"
-        )
+    file = choose_file(package, files, ranks)
+    described["kind"] = "wheel" if file["file"].endswith(".whl") else "source"
+    described.update(file=file["file"], sha256=sha256_of(file))
+    return {**described, "path": url} if kind == "file" else described
 
 
 def resolve(
@@ -346,46 +147,18 @@ def resolve(
     groups: Iterable[str],
     extras: Iterable[str],
 ) -> list[dict[str, str]]:
-    """The packages of an environment with the file of each.
+    """The packages of an environment, each with what it is installed from.
 
-    pyproject, lock_content: the parsed files. Raises ResolutionError.
+    pyproject, lock_content: the parsed files; groups: "main" and names of groups;
+    extras: names, or "*" for all. Raises ResolutionError.
     """
-    project = pyproject.get("tool", {}).get("poetry")
-    if project is None:
-        raise ResolutionError("pyproject.toml has no table tool.poetry")
-    if "dependencies" in pyproject.get("project", {}):
-        raise ResolutionError(
-            "pyproject.toml has its dependencies in [project], which poetry2nix does"
-            " not read: move them to [tool.poetry.dependencies]"
-        )
+    project = Project(pyproject)
     lock = Lock(lock_content, marker_environment())
-    check_content_hash(project, lock)
-    requirement = str(project.get("dependencies", {}).get("python", "*"))
-    if not parse_constraint(requirement).allows(lock.python):
-        raise ResolutionError(
-            f"pyproject.toml wants Python {requirement}, this is {lock.python}:"
-            f' python = "{lock.python.major}.{lock.python.minor}.*"'
-        )
-    packages = walk(lock, root_dependencies(project, groups, extras))
-    check_sources(packages)
-    ranks = {tag: place for place, tag in reversed(list(enumerate(sys_tags())))}
-    chosen = []
-    for package in packages:
-        file = choose_file(package, lock.files(package), ranks)
-        algorithm, _, digest = file["hash"].partition(":")
-        if algorithm != "sha256":
-            raise ResolutionError(
-                f"{file['file']} is locked by {algorithm}, not by sha256: poetry lock"
-            )
-        chosen.append(
-            {
-                "name": canonicalize_name(package["name"]),
-                "version": package["version"],
-                "file": file["file"],
-                "sha256": digest,
-            }
-        )
-    return chosen
+    project.check_content_hash(lock.metadata)
+    project.check_python(lock.python)
+    packages = choose_packages(project, lock, groups, extras)
+    ranks = tag_ranks()
+    return [describe(package, lock.files(package), ranks) for package in packages]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -409,6 +182,8 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--groups", default="main")
     parser.add_argument("--extras", default="*")
     arguments = parser.parse_args(words)
+    # It would warn of path dependencies that do not lie beside these two files.
+    logging.getLogger("poetry.core").setLevel(logging.ERROR)
     try:
         chosen = resolve(
             read_toml(arguments.pyproject),

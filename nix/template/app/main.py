@@ -1,6 +1,6 @@
 """The ASGI application."""
 
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 
 app = FastAPI()
 
@@ -9,3 +9,11 @@ app = FastAPI()
 def read_root() -> str:
     """Greet."""
     return "Hello World!"
+
+
+@app.websocket("/echo")
+async def echo(websocket: WebSocket) -> None:
+    """Send every text back, until the client closes the connection."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)

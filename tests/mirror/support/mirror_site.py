@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hashlib
 import io
 import re
+import socket
+import ssl
 import tarfile
 import threading
 import zipfile
@@ -23,12 +26,15 @@ class Request(BaseHTTPRequestHandler):
     """One request; an answer that is a function writes to it."""
 
     protocol_version = "HTTP/1.1"
+    # Heads and contents in one packet: apart, each answer takes 40 ms.
+    wbufsize = -1
     server: Site
 
     def do_GET(self) -> None:
         """Answer from the site's table."""
         path = self.path.partition("?")[0]
         self.server.requests.append((path, self.headers.get("Range", "")))
+        self.server.logins.append(self.headers.get("Authorization", ""))
         answer = self.server.answers.get(path)
         if callable(answer):
             answer(self)
@@ -66,13 +72,14 @@ class Site(ThreadingHTTPServer):
     """An HTTP server on a free port of 127.0.0.1.
 
     answers: by path, bytes or a function that is given the request; requests: what was
-    asked, as (path, header "Range").
+    asked, as (path, header "Range"); logins: the header "Authorization" of each.
     """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Request)
         self.answers: dict[str, Answer] = {}
         self.requests: list[tuple[str, str]] = []
+        self.logins: list[str] = []
         self.leaving = threading.Event()
         self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
 
@@ -180,3 +187,76 @@ def make_deb(path: Path, files: Mapping[str, bytes], compression: str = "xz") ->
         content += header.encode() + part + b"\n" * (len(part) % 2)
     path.write_bytes(content)
     return path
+
+
+# A certificate for 127.0.0.1 that nobody trusts, and its key.
+CERTIFICATE = Path(__file__).parent / "certificate.pem"
+
+
+class RawServer:
+    """Listens on a free port of 127.0.0.1, and lets a function talk to each client.
+
+    talk: is given a connection, which is closed when it returns; connections: how many
+    there were. secure: whether it speaks TLS, with CERTIFICATE.
+    """
+
+    def __init__(
+        self, talk: Callable[[socket.socket], None], secure: bool = False
+    ) -> None:
+        self.talk = talk
+        self.secure = secure
+        self.connections = 0
+        self.leaving = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.threads: list[threading.Thread] = []
+
+    @property
+    def url(self) -> str:
+        """The root, without a slash at its end."""
+        scheme = "https" if self.secure else "http"
+        return f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def __enter__(self) -> RawServer:
+        self.start(self.accept)
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.leaving.set()
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in self.threads:
+            thread.join()
+
+    def start(self, function: Callable[..., None], *arguments: object) -> None:
+        """Run a function in a thread that ends with the server."""
+        thread = threading.Thread(target=function, args=arguments)
+        self.threads.append(thread)
+        thread.start()
+
+    def accept(self) -> None:
+        """Take clients until the server ends."""
+        while not self.leaving.is_set():
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self.start(self.serve, client)
+
+    def serve(self, client: socket.socket) -> None:
+        """One client; that it hangs up is no error."""
+        with contextlib.suppress(OSError), client:
+            client.settimeout(20)
+            if self.secure:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(CERTIFICATE)
+                with context.wrap_socket(client, server_side=True) as secured:
+                    self.talk(secured)
+            else:
+                self.talk(client)
+
+    def drip(self, client: socket.socket, content: bytes) -> None:
+        """Send single bytes, for ever, until the client hangs up or the server ends."""
+        while not self.leaving.wait(0.02):
+            client.sendall(content)

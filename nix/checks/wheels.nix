@@ -1,0 +1,26 @@
+# The wheels that projects' locks choose, as a simple index (PEP 503) once a web server lists the
+# folders: a folder for each package by its normalised name, in it the wheels.
+{ pkgs, poetry2nix, projectDirs }:
+
+let
+  inherit (pkgs) lib;
+
+  packages = projectDir: (poetry2nix.mkPoetryPackages {
+    inherit projectDir;
+    python = pkgs.python39;
+    groups = [ "main" "dev" ];
+    preferWheels = true;
+    checkGroups = [ ];
+  }).poetryPackages;
+
+  isWheel = package: lib.hasSuffix ".whl" (package.src.name or "");
+  wheels = map (package: package.src) (builtins.filter isWheel (builtins.concatMap packages projectDirs));
+in
+pkgs.runCommand "wheels" { } ''
+  add() {
+    project=$(printf %s "''${1%%-*}" | tr 'A-Z_.' 'a-z--')
+    mkdir -p "$out/$project"
+    ln -sf "$2" "$out/$project/$1"
+  }
+  ${lib.concatStringsSep "\n" (map (file: "add ${lib.escapeShellArg file.name} ${file}") wheels)}
+''
