@@ -160,7 +160,7 @@ let
     sbom = sbom {
       inherit name tag;
       inherit (formats) archive;
-      roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert pkgs.glibc pkgs.tzdata ] ++ packages;
+      roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert python.stdenv.cc.libc pkgs.tzdata ] ++ packages;
       own = own ++ lib.optional entrypoints {
         name = "entrypoints";
         locations = [ "/entrypoints" ];

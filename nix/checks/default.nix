@@ -59,6 +59,7 @@ in
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
     compiler = import ./compiler.nix { inherit pkgs compiler; };
     sbom = import ./sbom.nix { inherit pkgs environment source images; };
+    nixpkgs = import ./nixpkgs.nix { inherit pkgs; };
     closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment tests;
