@@ -1,4 +1,4 @@
-"""The source nixpkgs with poetry2nix, where neither can be fetched: locked, and evaluated in shape."""
+"""The source nixpkgs with poetry2nix: its lock, and mistakes that the check `nixpkgs` finds."""
 
 from __future__ import annotations
 
