@@ -22,7 +22,10 @@ def nix(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         "NIX_CONFIG": "experimental-features = nix-command flakes\nsubstituters =",
         **{name: closed for name in ("http_proxy", "https_proxy", "all_proxy")},
     }
-    return run(folder, "nix", *words, environment=environment)
+    done: subprocess.CompletedProcess[str] = run(
+        folder, "nix", *words, environment=environment
+    )
+    return done
 
 
 def test_the_lock_is_complete(clone: Path) -> None:
@@ -43,7 +46,7 @@ def refusal(clone: Path) -> str:
     """What the check says as it fails to evaluate."""
     done = run(clone, "./mirror", "nix", "eval", "--raw", CHECK, check=False)
     assert done.returncode != 0
-    return done.stderr
+    return str(done.stderr)
 
 
 @pytest.mark.parametrize(
