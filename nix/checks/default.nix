@@ -46,6 +46,7 @@ in
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
     compiler = import ./compiler.nix { inherit pkgs compiler; };
+    nixpkgs = import ./nixpkgs.nix { inherit pkgs; };
     closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment tests;
