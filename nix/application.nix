@@ -85,7 +85,8 @@ let
       inherit (project) name version description;
       licence = if project.license != null then project.license else "";
       locations = map (name: "/application_root/${name}") (builtins.attrNames files);
-      requires = builtins.filter (name: name != "python") (builtins.concatMap project.dependencies option.groups);
+      requires = builtins.filter (name: name != "python") (builtins.concatMap project.dependencies
+        (option.groups ++ lib.optionals (environment != production) option.developmentGroups));
     }];
     environmentVariables = environmentVariables
       // lib.optionalAttrs (arguments ? applicationModule) { APP_MODULE = option.applicationModule; }

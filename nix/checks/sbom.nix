@@ -3,16 +3,18 @@
 
 let
   testEnvironment = environment { projectDir = ../sbom; python = pkgs.python39; groups = [ "main" "dev" ]; };
+
+  variables = prefix: image: {
+    "${prefix}_IMAGE" = image;
+    "${prefix}_SBOM" = image.sbom;
+    "${prefix}_MATERIALS" = image.sbom.materials;
+  };
 in
 pkgs.runCommand "sbom"
-{
-  APP_EXAMPLE_IMAGE = images.app-example;
-  APP_EXAMPLE_SBOM = images.app-example.sbom;
-  APP_EXAMPLE_MATERIALS = images.app-example.sbom.materials;
-  PLATFORM_IMAGE = images.image;
-  PLATFORM_SBOM = images.image.sbom;
-  PLATFORM_MATERIALS = images.image.sbom.materials;
-} ''
+  (variables "APP_EXAMPLE" images.app-example
+    // variables "APP_EXAMPLE_MODERN" images.app-example-modern
+    // variables "PLATFORM" images.image
+    // variables "PLATFORM_FULL" images.image-full) ''
   set -o pipefail
   mkdir "$out"
   cd ${source}

@@ -77,6 +77,17 @@ def store_name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def places(file: str) -> tuple[str, str]:
+    """Where a store path may have a file of Debian's.
+
+    As it is, or without the architecture's folder, as headers lie.
+
+    >>> places("include/x86_64-linux-gnu/ffi.h")
+    ('include/x86_64-linux-gnu/ffi.h', 'include/ffi.h')
+    """
+    return file, file.replace("/x86_64-linux-gnu/", "/", 1)
+
+
 def add_debian_packages(
     found: Found, material: Mapping[str, Any], contents: ImageContents
 ) -> None:
@@ -89,7 +100,9 @@ def add_debian_packages(
         record = Path(package["record"])
         files = record / "files"
         if files.exists() and not any(
-            root + file in contents.paths for file in files.read_text().splitlines()
+            root + place in contents.paths
+            for file in files.read_text().splitlines()
+            for place in places(file)
         ):
             continue
         control = Packages((record / "control").read_text())
