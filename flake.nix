@@ -14,7 +14,10 @@
       forSystems = nixpkgs.lib.genAttrs [ "x86_64-linux" ];
       project = forSystems (system:
         let pkgs = import nixpkgs { inherit system; overlays = [ (import ./nix/python.nix) ]; }; in
-        import ./nix { inherit pkgs; poetry2nix = import poetry2nix { inherit pkgs; }; });
+        import ./nix {
+          inherit pkgs;
+          poetry2nix = import ./nix/poetry2nix.nix { inherit pkgs; poetry2nix = import poetry2nix { inherit pkgs; }; };
+        });
     in
     {
       # A project -> its images, environments, checks, shell and program; see README.md, "Your own project".

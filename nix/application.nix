@@ -85,8 +85,8 @@ let
       inherit (project) name version description;
       licence = if project.license != null then project.license else "";
       locations = map (name: "/application_root/${name}") (builtins.attrNames files);
-      requires = builtins.concatMap project.dependencies
-        (option.groups ++ lib.optionals (environment != production) option.developmentGroups);
+      requires = builtins.filter (name: name != "python") (builtins.concatMap project.dependencies
+        (option.groups ++ lib.optionals (environment != production) option.developmentGroups));
     }];
     environmentVariables = environmentVariables
       // lib.optionalAttrs (arguments ? applicationModule) { APP_MODULE = option.applicationModule; }
@@ -184,15 +184,15 @@ builtins.seq lock {
   source = productionSource;
 
   # All of it as a flake's outputs.
-  outputs.packages.${pkgs.system} = {
+  outputs.packages.${pkgs.stdenv.hostPlatform.system} = {
     default = images.production;
     image = images.production;
     image-development = images.development;
   } // lib.optionalAttrs (has "pytest") { image-test = images.test; }
   // lib.optionalAttrs (has "black") { image-black = images.black; };
-  outputs.checks.${pkgs.system} = checks;
-  outputs.devShells.${pkgs.system}.default = devShell;
-  outputs.apps.${pkgs.system} = {
+  outputs.checks.${pkgs.stdenv.hostPlatform.system} = checks;
+  outputs.devShells.${pkgs.stdenv.hostPlatform.system}.default = devShell;
+  outputs.apps.${pkgs.stdenv.hostPlatform.system} = {
     default = program "serve" app;
     poetry = program "poetry" projectPoetry;
   };

@@ -30,7 +30,7 @@ let
   headers = "${lib.getDev python}/include/${python.executable}:${lib.makeSearchPathOutput "dev" "include" libraries}";
 in
 {
-  # all of it
+  # all that the rest refers to
   packages = [ pkgs.gcc pkgs.gnumake pkgs.pkg-config (lib.getDev python) ] ++ libraries ++ map lib.getDev libraries;
 
   # folders for PATH; some libraries say by a program how to build with them

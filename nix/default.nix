@@ -63,7 +63,7 @@ in
     inherit (proof) docker-tests;
     default = image;
   };
-  apps.app-example = example.outputs.apps.${pkgs.system}.default;
+  apps.app-example = example.outputs.apps.${pkgs.stdenv.hostPlatform.system}.default;
   devShells = rec {
     app-example = example.devShell;
     default = app-example;

@@ -36,6 +36,7 @@ sys.path.insert(0, server_folder)
 try:
     import application_finder
     import configuration_overlay
+    import port_permission
     import pre_start_hook
     from setting_errors import (
         INVALID_CONFIGURATION,
@@ -598,6 +599,17 @@ def check_application(server: Any) -> None:
         sys.exit(INVALID_CONFIGURATION)
 
 
+def check_ports(server: Any) -> None:
+    """End the process with status 3 and one line if this user may not open a port.
+
+    An arbiter that takes over from another one (SIGUSR2) has the port already.
+    """
+    line = port_permission.why_forbidden(server.cfg.address)
+    if line is not None and "GUNICORN_PID" not in os.environ:
+        print(line, file=sys.stderr, flush=True)
+        sys.exit(INVALID_CONFIGURATION)
+
+
 def on_starting(server: Any) -> None:
     """Report the settings when the arbiter starts (Gunicorn's hook of that name)."""
     report_settings(server)
@@ -626,6 +638,7 @@ def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None
         if status is not None:
             sys.exit(status)
     check_application(server)
+    check_ports(server)
 
 
 def followed_by(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Any:

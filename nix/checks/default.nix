@@ -57,8 +57,9 @@ in
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
-    sbom = import ./sbom.nix { inherit pkgs environment source images; };
     compiler = import ./compiler.nix { inherit pkgs compiler; };
+    sbom = import ./sbom.nix { inherit pkgs environment source images; };
+    nixpkgs = import ./nixpkgs.nix { inherit pkgs; };
     closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
       inherit pkgs testEnvironment tests;

@@ -10,8 +10,9 @@ pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
     ${testEnvironment}/bin/black --check --diff --config app-example/pyproject.toml app-example
     ${testEnvironment}/bin/black --check --diff --config nix/template/pyproject.toml nix/template
     ${testEnvironment}/bin/flake8 --config nix/checks/flake8.ini nix tests app-example
-    for folder in nix nix/application_server nix/entrypoints nix/formats nix/sbom nix/mirror/command nix/mirror/builders nix/mirror/poetry2nix \
-        tests tests/application_server tests/entrypoints tests/formats tests/sbom tests/image tests/machine tests/mirror tests/mirror/corpus; do
+    for folder in nix nix/application_server nix/entrypoints nix/formats nix/sbom nix/mirror/command nix/mirror/builders \
+        nix/mirror/poetry2nix tests tests/application_server tests/entrypoints tests/formats tests/sbom tests/image \
+        tests/machine tests/mirror tests/mirror/corpus; do
       MYPYPATH=$folder:nix:nix/formats:nix/sbom:nix/mirror/command:nix/mirror/builders:nix/mirror/poetry2nix:tests/mirror/support \
         ${testEnvironment}/bin/mypy --config-file nix/checks/mypy.ini --cache-dir "$TMPDIR/mypy" "$folder"/*.py
     done

@@ -19,6 +19,6 @@ let
   };
 
   evaluated = lib.mapAttrsToList (name: derivation: "${name} ${builtins.unsafeDiscardStringContext derivation.drvPath}")
-    (restricted.packages // removeAttrs restricted.checks [ "interface" ]);
+    (restricted.packages // removeAttrs restricted.checks [ "interface" "nixpkgs" ]);
 in
 pkgs.writeText "interface" (lib.concatStringsSep "\n" evaluated)

@@ -9,7 +9,9 @@ let
   lib = import ./lib.nix;
 
   packages = final: {
-    inherit lib system;
+    inherit lib;
+
+    stdenv.hostPlatform = { inherit system; };
 
     mirror = rec {
       locks =
@@ -46,6 +48,8 @@ let
     fetchPypi = import ./fetch_pypi.nix { inherit (final.mirror) files; };
 
     inherit (final.mirror.virtualMachine) docker;
+
+    coreutils = final.mirror.tools;
 
     vmTools = import ./vm_tools.nix { inherit lib; inherit (final) mirror writeText busybox; };
 

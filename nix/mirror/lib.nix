@@ -15,6 +15,9 @@ rec {
   extends = overlay: function: final:
     let previous = function final; in previous // overlay final previous;
 
+  # The same builder with other attributes.
+  overrideDerivation = drv: function: derivation (drv.drvAttrs // function drv.drvAttrs);
+
   assertMsg = condition: message: condition || throw message;
   importJSON = path: fromJSON (readFile path);
   importTOML = path: fromTOML (readFile path);

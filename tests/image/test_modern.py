@@ -62,8 +62,9 @@ def test_the_fast_event_loop_and_parser_serve(container: Container) -> None:
     assert "/httptools/parser/" in mapped
 
 
-def test_term_closes_websockets_and_ends(start: StartContainer) -> None:
-    container = start("app-example-modern")
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_term_closes_websockets_and_ends(start: StartContainer, workers: str) -> None:
+    container = start("app-example-modern", environment={"WORKERS": workers})
     with open_echo(container) as connection:
         connection.send("open")
         assert connection.recv(timeout=60) == "open"
