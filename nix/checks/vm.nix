@@ -13,7 +13,7 @@ in
 pkgs.lib.overrideDerivation (pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
   (imageVariables // {
     memSize = 3072;
-    vmDeadline = 600;
+    vmDeadline = 1200;
     nativeBuildInputs = [ pkgs.docker ];
   }) ''
   set -o pipefail
