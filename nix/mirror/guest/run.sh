@@ -53,7 +53,7 @@ boot() {
     emulator "$vmDeadline" "${accelerator[@]}" -smp 2 -m "$memSize" -kernel "$guest/vmlinuz" -initrd initrd \
         -drive if=none,id=store,format=raw,readonly=on,file=store.squashfs -device virtio-blk-pci,drive=store,serial=store \
         -device virtio-serial-pci -chardev file,id=result,path=result.tar -device virtserialport,chardev=result,name=result \
-        ${QEMU_OPTS:-} 2>&1 | tr -d '\r' | tee console || status=${PIPESTATUS[0]}
+        ${QEMU_OPTS:-} 2>&1 | sed -u 's,\r,,g' | tee console || status=${PIPESTATUS[0]}
 }
 
 # Emulated processors now and then lock each other up for good; that is the emulator's fault and
