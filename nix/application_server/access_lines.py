@@ -213,7 +213,10 @@ class AccessLog:
 
 
 def _facts(scope: Message, method: str) -> tuple[str, str, str, str]:
-    raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+    # Uvicorn 0.15 has a text for WebSockets
+    raw = scope.get("raw_path") or scope["path"]
+    if isinstance(raw, str):
+        raw = raw.encode("utf-8", "surrogateescape")
     return (
         client_text(scope.get("client")),
         method,

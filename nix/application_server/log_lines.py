@@ -9,6 +9,7 @@ Sources: ISO 8601; RFC 8259; the attributes of ``logging.LogRecord``.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -43,8 +44,16 @@ def is_json(environment: Optional[Mapping[str, str]] = None) -> bool:
 
 def time_of(record: logging.LogRecord) -> str:
     """Return when a record was made, in ISO 8601 with milliseconds and zone."""
-    moment = datetime.fromtimestamp(record.created).astimezone()
-    return moment.isoformat(timespec="milliseconds")
+    second, fraction = divmod(record.created, 1)
+    before, after = _around_milliseconds(second)
+    return f"{before}{int(fraction * 1000):03}{after}"
+
+
+@functools.lru_cache(maxsize=8)
+def _around_milliseconds(second: float) -> tuple[str, str]:
+    text = datetime.fromtimestamp(second).astimezone().isoformat(timespec="seconds")
+    # 2021-07-01T12:00:00+02:00, with seconds in the offset of some historic zones
+    return f"{text[:19]}.", text[19:]
 
 
 def message_of(record: logging.LogRecord) -> str:
@@ -71,11 +80,29 @@ def access_fields(record: logging.LogRecord) -> dict[str, Any]:
 
     Uvicorn's arguments have these five values in this order, and ours as well.
     """
+    if record.name not in ACCESS_LOGGERS:
+        return {}
     values = record.args
-    is_access = record.name in ACCESS_LOGGERS and isinstance(values, tuple)
-    if not is_access or not values or len(values) != len(ACCESS_FIELDS):
+    if not isinstance(values, tuple) or len(values) != len(ACCESS_FIELDS):
         return {}
     return dict(zip(ACCESS_FIELDS, values))
+
+
+encode = json.JSONEncoder(default=printable, allow_nan=False).encode
+
+
+def access_words(known: Mapping[str, Any]) -> str:
+    """Return what an access line of ours tells beside Uvicorn's message, as text."""
+    words = ""
+    if "event" in known:
+        words += f" {known['event']}"
+    if "code" in known:
+        words += f" {known['code']}"
+    if "duration_ms" in known:
+        words += f" {known['duration_ms']} ms"
+    if "disconnected" in known:
+        words += " disconnected"
+    return words
 
 
 class TextFormatter(logging.Formatter):
@@ -84,14 +111,8 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the traceback if there is one."""
         message = message_of(record).rstrip()
-        if access_fields(record):
-            known = vars(record)
-            words = [str(known[name]) for name in ("event", "code") if name in known]
-            if "duration_ms" in known:
-                words.append(f"{known['duration_ms']} ms")
-            if known.get("disconnected"):
-                words.append("disconnected")
-            message = " ".join([message, *words])
+        if record.name in ACCESS_LOGGERS:
+            message += access_words(vars(record))
         lines = [
             f"{time_of(record)} [{record.process}] [{record.levelname}] "
             f"{record.name}: {message}"
@@ -129,11 +150,11 @@ class JsonFormatter(logging.Formatter):
             line["traceback"] = record.exc_text
         if record.stack_info:
             line["stack"] = record.stack_info
-        extra = vars(record).keys() - NOT_EXTRA
-        for name in [name for name in vars(record) if name in extra]:
-            line[f"{name}_" if name in line else name] = vars(record)[name]
+        for name, value in vars(record).items():
+            if name not in NOT_EXTRA:
+                line[f"{name}_" if name in line else name] = value
         try:
-            return json.dumps(line, default=printable, allow_nan=False)
+            return encode(line)
         except Exception:
             known = (str, int, bool, type(None))
             return json.dumps(

@@ -69,6 +69,11 @@ INVALID = {
     "MODULE_NAME": ["app/main", "app.main:app", "app.", ".app", "a b"],
     "VARIABLE_NAME": [":app", "a\nb"],
     "GUNICORN_CONF": ["/missing/conf.py", "/"],
+    "LOG_FORMAT": ["xml", "json,text", "j son"],
+    "ACCESS_LOG_EXCLUDE": ["health", "/a,", "/a b", "/\u00e4"],
+    "HEALTH_CHECK_PATH": ["health", "/a b", "http://localhost/"],
+    "HEALTH_CHECK_TIMEOUT": ["0", "-1", "0.5", "3601"],
+    "PROMETHEUS_MULTIPROC_DIR": ["metrics", "/etc/passwd", "/a\0b"],
     "PRE_START_PATH": ["/missing/hook", "/", "/etc/passwd"],
 }
 REASONS = ("is not allowed: ", "cannot be loaded: ", "cannot be read: ")
@@ -414,7 +419,8 @@ def test_no_name_of_the_module_sets_a_gunicorn_setting_by_accident(
     command = [sys.executable, "-W", "ignore", "-c", program]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     intended = {setting.name for setting in configuration.GUNICORN_SETTINGS}
-    intended |= {"on_starting", "on_reload", "nworkers_changed"}
+    intended |= {"on_starting", "on_reload", "nworkers_changed", "child_exit"}
+    intended |= {"logger_class"}
     assert set(names.split()) & set(vars(configuration)) == intended
 
 
