@@ -155,7 +155,7 @@ class AccessLog:
             await self._application(scope, receive, note)
         finally:
             seconds = time.perf_counter() - began
-            fields = {}
+            fields: Any = {}
             # Uvicorn's object for a request and its response
             if getattr(getattr(receive, "__self__", None), "disconnected", False):
                 fields["disconnected"] = True

@@ -19,7 +19,7 @@ from typing import Any
 import uvicorn.server
 
 
-def end(transport: asyncio.Transport) -> None:
+def end(transport: asyncio.WriteTransport) -> None:
     """Tell Uvicorn's protocol that its client will send nothing more.
 
     A request that has come completely gets its response, and then the connection is

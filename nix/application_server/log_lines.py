@@ -225,7 +225,8 @@ def take_over_hooks() -> None:
         if not issubclass(arguments.exc_type, SystemExit):
             name = getattr(arguments.thread, "name", "unknown")
             what = f"Unhandled exception in thread {name}"
-            tell_exception(*arguments[:3], what)
+            kind, error, trace = arguments[:3]
+            tell_exception(kind, error, trace, what)
 
     def ignored(arguments: Any) -> None:
         what = arguments.err_msg or "Exception ignored in"

@@ -11,6 +11,7 @@ Source: prometheus_client's documentation, "Multiprocess Mode (E.g. Gunicorn)", 
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -59,6 +60,5 @@ def prepare(folder: str) -> None:
 
 def forget(folder: str, pid: int) -> None:
     """Remove the gauges of a process that has died. Its counters stay, and count."""
-    from prometheus_client import multiprocess
-
+    multiprocess = importlib.import_module("prometheus_client.multiprocess")
     multiprocess.mark_process_dead(pid, folder)

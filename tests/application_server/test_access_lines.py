@@ -176,7 +176,8 @@ def test_websockets(server: Server) -> None:
 @pytest.fixture(scope="module")
 def access() -> ModuleType:
     """The module under test."""
-    return load_module("access_lines")
+    module: ModuleType = load_module("access_lines")
+    return module
 
 
 @given(st.binary(), st.binary())

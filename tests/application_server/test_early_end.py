@@ -29,7 +29,8 @@ class Plain(ApplicationWorker):
 @pytest.fixture(scope="module")
 def early_end() -> ModuleType:
     """The module under test."""
-    return load_module("early_end")
+    module: ModuleType = load_module("early_end")
+    return module
 
 
 @pytest.mark.parametrize("worker", ["Auto", "Plain"])

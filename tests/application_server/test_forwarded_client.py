@@ -17,7 +17,8 @@ PROXIES = "10.0.0.1,10.0.0.2,2001:db8::1,192.168.0.0/16"
 @pytest.fixture(scope="module")
 def forwarded() -> ModuleType:
     """The module under test."""
-    return load_module("forwarded_client")
+    module: ModuleType = load_module("forwarded_client")
+    return module
 
 
 def scope_after(

@@ -22,7 +22,8 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
 @pytest.fixture(scope="module")
 def lines() -> ModuleType:
     """The module under test."""
-    return load_module("log_lines")
+    module: ModuleType = load_module("log_lines")
+    return module
 
 
 def record(message: object, *arguments: object, **extra: object) -> logging.LogRecord:
@@ -163,7 +164,7 @@ def test_exceptions_that_nobody_catches(
     )
     threading.excepthook(threading.ExceptHookArgs((SystemExit, None, None, None)))
     sys.unraisablehook(
-        SimpleNamespace(  # type: ignore[arg-type]
+        SimpleNamespace(
             exc_type=ValueError,
             exc_value=error,
             exc_traceback=None,

@@ -39,7 +39,8 @@ async def app(scope, receive, send):
 @pytest.fixture(scope="module")
 def files() -> ModuleType:
     """The module under test."""
-    return load_module("prometheus_files")
+    module: ModuleType = load_module("prometheus_files")
+    return module
 
 
 def test_only_files_of_the_library_are_removed(
