@@ -55,7 +55,7 @@ def test_counters_of_all_workers(start: StartContainer, tmp_path: Path) -> None:
         nonlocal requests
         requests += container.answer() == '"counted"'
         listed = container.run("ls", "/dev/shm/metrics")
-        return listed.count("counter_") == 2
+        return bool(listed.count("counter_") == 2)
 
     poll(both_have_counted, "two workers that have counted")
     lines = container.get("/metrics").text.splitlines()
