@@ -24,7 +24,12 @@ from collections.abc import Mapping, Sequence
 DEFAULT_BIND = "0.0.0.0:80"
 DEFAULT_TIMEOUT = 5.0
 STATUS_LINE_BYTES = 4096
-EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+LOOPBACK = {
+    "": ("127.0.0.1",),
+    "0.0.0.0": ("127.0.0.1",),
+    # where the machine has no IPv6 but for this name, IPv4 comes in as well
+    "::": ("::1", "127.0.0.1"),
+}
 BIND_OPTIONS = ("-b", "--bind")
 CERTIFICATE_OPTIONS = ("--certfile",)
 
@@ -144,7 +149,13 @@ def connect(address: str, deadline: float) -> socket.socket:
         number = int(port)
     except ValueError:
         raise Unhealthy("that is no address") from None
-    return socket.create_connection((EVERY_ADDRESS.get(host, host), number), seconds)
+    *others, last = LOOPBACK.get(host, (host,))
+    for other in others:
+        try:
+            return socket.create_connection((other, number), seconds)
+        except OSError:
+            continue
+    return socket.create_connection((last, number), seconds)
 
 
 def status_of(connection: socket.socket, path: str, deadline: float) -> int:

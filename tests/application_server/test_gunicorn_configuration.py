@@ -59,6 +59,8 @@ INVALID = {
     "LOG_LEVEL": ["bogus", "trace", "20"],
     "ACCESS_LOG": ["/missing/folder/file", "/tmp", "/tmp/"],
     "ERROR_LOG": ["/missing/folder/file"],
+    "LOG_FORMAT": ["xml", "json,text", "j son"],
+    "ACCESS_LOG_EXCLUDE": ["health", "/a,", "/a b", "/\u00e4"],
     "RELOAD": ["maybe", "2", "y", "none"],
     "WORKER_CLASS": ["a b", "bogus", "missing.module.Worker", "os.missing", "."]
     + ["os.path", "os.getcwd", "egg:missing#sync"],
@@ -69,12 +71,10 @@ INVALID = {
     "MODULE_NAME": ["app/main", "app.main:app", "app.", ".app", "a b"],
     "VARIABLE_NAME": [":app", "a\nb"],
     "GUNICORN_CONF": ["/missing/conf.py", "/"],
-    "LOG_FORMAT": ["xml", "json,text", "j son"],
-    "ACCESS_LOG_EXCLUDE": ["health", "/a,", "/a b", "/\u00e4"],
+    "PRE_START_PATH": ["/missing/hook", "/", "/etc/passwd"],
     "HEALTH_CHECK_PATH": ["health", "/a b", "http://localhost/"],
     "HEALTH_CHECK_TIMEOUT": ["0", "-1", "0.5", "3601"],
     "PROMETHEUS_MULTIPROC_DIR": ["metrics", "/etc/passwd", "/a\0b"],
-    "PRE_START_PATH": ["/missing/hook", "/", "/etc/passwd"],
 }
 REASONS = ("is not allowed: ", "cannot be loaded: ", "cannot be read: ")
 
