@@ -84,12 +84,25 @@ let
     then lib.optional (found != null) (builtins.head found)
     else [ (environmentVariables.PORT or "80") ];
 
+  # Docker's HEALTHCHECK, in nanoseconds; images that serve nothing have none.
+  second = 1000000000;
+  healthCheck =
+    if builtins.head entrypoint != "gunicorn" then { Test = [ "NONE" ]; }
+    else {
+      Test = [ "CMD" "python" "-IS" "/application_server/health_check.py" ];
+      Interval = 30 * second;
+      Timeout = 10 * second;
+      StartPeriod = 30 * second;
+      Retries = 3;
+    };
+
   config = {
     Entrypoint = entrypoint;
     Cmd = command;
     Env = lib.mapAttrsToList (variable: value: "${variable}=${value}") defaults;
     WorkingDir = root;
     User = owner;
+    Healthcheck = healthCheck;
     ExposedPorts = lib.genAttrs (map (number: "${number}/tcp") port) (number: { });
     Labels = {
       "org.opencontainers.image.title" = name;

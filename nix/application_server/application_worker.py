@@ -29,8 +29,12 @@ from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
 
+import early_end
+import log_lines
+from access_lines import AccessLog, silence_uvicorn
 from application_reloader import ApplicationReloader
 from first_failure import FirstFailure
+from forwarded_client import ProxyHeaders
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from uvicorn.server import Server
@@ -241,6 +245,8 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drain_until = math.inf
         self._exit_at = math.inf
+        self._trusts_proxies = self.config.proxy_headers
+        silence_uvicorn()
         _forking.worker = self
 
     def init_signals(self) -> None:
@@ -331,8 +337,9 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
             with contextlib.suppress(OSError, ValueError):
                 self.notify()
             time.sleep(max(0, min(HEARTBEAT_SECONDS, self._exit_at - time.monotonic())))
+        line = f"Worker {os.getpid()} was still busy and is ended"
         with contextlib.suppress(OSError):
-            os.write(2, b"Worker %d was still busy and is ended\n" % os.getpid())
+            os.write(2, f"{log_lines.own_line(line, logging.WARNING)}\n".encode())
         os._exit(self._exit_status())
 
     def _exit_status(self) -> int:
@@ -399,7 +406,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
             self._wait_for_the_end()
             sys.exit(status)
         if is_import_error:
-            print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+            log_lines.tell(" ".join(str(error).split()))
             sys.exit(status)
         if isinstance(error, SystemExit):
             self.log.exception("The application has exited while it was imported")
@@ -464,6 +471,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         self.config.app = application
         self.config.interface = "auto"
         self.config.loaded = False
+        self.config.proxy_headers = False
         try:
             self.config.load()
         except (Exception, SystemExit) as error:
@@ -471,6 +479,7 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
                 return self._substitute(error)
             self.log.exception("The application cannot be loaded")
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        self._wrap_application()
         server = ApplicationServer(self.config, self)
         try:
             await server.serve(sockets=[listener.sock for listener in self.sockets])
@@ -482,6 +491,18 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
         if self.cfg.reload:
             return failure_application(server.startup_failure())
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    def _wrap_application(self) -> None:
+        """Put the access log around the application, and proxies' headers around both.
+
+        What the application itself is, is Uvicorn's to find out, which has loaded it.
+        """
+        application = self.config.loaded_app
+        if self.log.access_log.handlers or self.log.access_log.propagate:
+            application = AccessLog(application)
+        if self._trusts_proxies:
+            application = ProxyHeaders(application, self.config.forwarded_allow_ips)
+        self.config.loaded_app = application
 
 
 class _Forking:
@@ -520,5 +541,6 @@ class _Forking:
                 signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
 
+early_end.mend()
 _forking = _Forking()
 _first_failure = FirstFailure()

@@ -23,6 +23,7 @@ from __future__ import annotations
 import importlib.metadata
 import ipaddress
 import json
+import logging
 import os
 import re
 import socket
@@ -36,8 +37,10 @@ sys.path.insert(0, server_folder)
 try:
     import application_finder
     import configuration_overlay
+    import log_lines
     import port_permission
     import pre_start_hook
+    import prometheus_files
     from setting_errors import (
         INVALID_CONFIGURATION,
         InvalidConfiguration,
@@ -50,6 +53,7 @@ finally:
         sys.path.append(server_folder)
 
 APPLICATION_WORKER = "application_worker.ApplicationWorker"
+APPLICATION_LOGGER = "application_logger.ApplicationLogger"
 FIRST_UVICORN_WITH_NETWORKS = (0, 31)
 FALLBACK_WORKER_TMP_DIR = "/tmp"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -138,6 +142,38 @@ def parse_log_level(text: str) -> str:
     if level not in LOG_LEVELS:
         raise ValueError(text)
     return level
+
+
+def parse_log_format(text: str) -> str:
+    """Return the form of log lines in lower case."""
+    if text.lower() not in log_lines.FORMATS:
+        raise ValueError(text)
+    return text.lower()
+
+
+def parse_path(text: str) -> str:
+    """Return the path of a request, with its query if there is one."""
+    if not re.fullmatch(r"/[!-~]*", text):
+        raise ValueError(text)
+    return text
+
+
+def parse_paths(text: str) -> list[str]:
+    """Return paths of requests; no text, no paths."""
+    return [parse_path(path.strip()) for path in text.split(",")] if text else []
+
+
+def parse_metrics_folder(text: str) -> str:
+    """Return the folder of prometheus_client's files, which need not exist yet.
+
+    Nothing is made or emptied here: at SIGHUP, and in a program that only prints the
+    settings, workers of a running server write into it.
+    """
+    if text and (not os.path.isabs(text) or "\0" in text):
+        raise ValueError(text)
+    if text and os.path.lexists(text) and not os.path.isdir(text):
+        raise UnusableValue("is not allowed: it is not a folder")
+    return text
 
 
 def parse_log_file(text: str) -> str | None:
@@ -353,11 +389,10 @@ def parse_worker_tmp_dir(text: str) -> str:
         return text
     if not is_writable_folder(FALLBACK_WORKER_TMP_DIR):
         raise ValueError(text)
-    print(
+    log_lines.tell(
         f"WORKER_TMP_DIR={text!r} is not a writable folder: "
         f"{FALLBACK_WORKER_TMP_DIR} is used in its place",
-        file=sys.stderr,
-        flush=True,
+        logging.WARNING,
     )
     return FALLBACK_WORKER_TMP_DIR
 
@@ -367,6 +402,10 @@ SWITCH = Kind(
     "one of true, 1, yes, on, false, 0, no, off, or empty for off", parse_switch, True
 )
 LOG_LEVEL = Kind(f"one of {', '.join(LOG_LEVELS)}", parse_log_level)
+LOG_FORMAT = Kind(f"one of {', '.join(log_lines.FORMATS)}", parse_log_format)
+PATH = Kind("a path, as in /health", parse_path)
+PATHS = Kind("paths joined by commas, as in /health,/ready", parse_paths)
+METRICS_FOLDER = Kind("an absolute path of a folder", parse_metrics_folder)
 LOG_FILE = Kind(
     "a file that can be written, - for the console, or empty for off",
     parse_log_file,
@@ -411,6 +450,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LOG_LEVEL", "loglevel", LOG_LEVEL, "info"),
     Setting("ACCESS_LOG", "accesslog", LOG_FILE, "-"),
     Setting("ERROR_LOG", "errorlog", LOG_FILE, "-", value_for_off=os.devnull),
+    Setting("LOG_FORMAT", "", LOG_FORMAT, "text"),
+    Setting("ACCESS_LOG_EXCLUDE", "", PATHS, ""),
     Setting("RELOAD", "reload", SWITCH, "False"),
     Setting("WORKER_TMP_DIR", "worker_tmp_dir", WRITABLE_FOLDER, "/dev/shm"),
     Setting("WORKER_CLASS", "worker_class", WORKER_CLASS, APPLICATION_WORKER),
@@ -422,6 +463,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("VARIABLE_NAME", "wsgi_app", VARIABLE, "app", under="APP_MODULE"),
     Setting("GUNICORN_CONF", "", OVERLAY, ""),
     Setting("PRE_START_PATH", "", PROGRAM, "/application_root/prestart.sh"),
+    Setting("HEALTH_CHECK_PATH", "", PATH, "/"),
+    Setting("HEALTH_CHECK_TIMEOUT", "", whole_number(1, 3600), "5"),
+    Setting("PROMETHEUS_MULTIPROC_DIR", "", METRICS_FOLDER, ""),
 )
 
 # One row for each of Gunicorn's settings.
@@ -556,7 +600,13 @@ def report_settings(server: Any) -> None:
     line = as_json(effective_settings(server.cfg))
     if getattr(server, "reported_settings", None) != line:
         server.reported_settings = line
-        print(line, flush=True)
+        if log_lines.is_json():
+            settings = json.loads(line)
+            log_lines.tell(
+                "Settings in force", logging.INFO, sys.stdout, settings=settings
+            )
+        else:
+            print(line, flush=True)
 
 
 def search_folders(configuration: Any) -> list[str]:
@@ -594,8 +644,10 @@ def check_application(server: Any) -> None:
     elif application != application_of_variables:
         remedy = "change wsgi_app in GUNICORN_CONF"
     line = f"no application: {reason}, or {remedy}"
-    print(" ".join(line.split()), file=sys.stderr, flush=True)
-    if not outlives_failure(server):
+    may_appear = outlives_failure(server)
+    level = logging.WARNING if may_appear else logging.ERROR
+    log_lines.tell(" ".join(line.split()), level)
+    if not may_appear:
         sys.exit(INVALID_CONFIGURATION)
 
 
@@ -606,8 +658,24 @@ def check_ports(server: Any) -> None:
     """
     line = port_permission.why_forbidden(server.cfg.address)
     if line is not None and "GUNICORN_PID" not in os.environ:
-        print(line, file=sys.stderr, flush=True)
+        log_lines.tell(line)
         sys.exit(INVALID_CONFIGURATION)
+
+
+def prepare_metrics() -> None:
+    """Make and empty the folder of metrics, or end with status 3 and one line.
+
+    An empty variable, which prometheus_client would take for the working directory, is
+    removed.
+    """
+    if not metrics_folder:
+        os.environ.pop(prometheus_files.VARIABLE, None)
+    elif prometheus_files.is_installed():
+        try:
+            prometheus_files.prepare(metrics_folder)
+        except UnusableValue as error:
+            log_lines.tell(f"{prometheus_files.VARIABLE}={metrics_folder!r} {error}")
+            sys.exit(INVALID_CONFIGURATION)
 
 
 def on_starting(server: Any) -> None:
@@ -620,18 +688,29 @@ def on_reload(server: Any) -> None:
     report_settings(server)
 
 
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget the gauges of a worker that has died (Gunicorn's hook of that name)."""
+    if not metrics_folder or not prometheus_files.is_installed():
+        return
+    try:
+        prometheus_files.forget(metrics_folder, worker.pid)
+    except Exception as error:
+        server.log.error("Metrics of worker %s stay: %s", worker.pid, describe(error))
+
+
 def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None:
-    """Prepare the start: run the pre-start hook, then look for the application.
+    """Prepare the start: pre-start hook, the application's module, folder of metrics.
 
     Gunicorn calls its hook of that name with no old value while it sets up the arbiter:
     before an application is preloaded, a file with the process's number written, the
     port opened, and before the settings are reported, which nothing will be served
-    with. An arbiter that takes over from another one (SIGUSR2) runs no pre-start hook:
-    the port is open, and the start it belongs to was the first one's.
+    with. An arbiter that takes over from another one (SIGUSR2) runs no pre-start hook
+    and empties no folder: the port is open, and the start was the first one's.
     """
     if old_value is not None:
         return
-    if pre_start_path is not None and "GUNICORN_PID" not in os.environ:
+    is_first = "GUNICORN_PID" not in os.environ
+    if pre_start_path is not None and is_first:
         status = pre_start_hook.run_pre_start_hook(
             pre_start_path, server.cfg.graceful_timeout
         )
@@ -639,6 +718,8 @@ def nworkers_changed(server: Any, new_value: int, old_value: int | None) -> None
             sys.exit(status)
     check_application(server)
     check_ports(server)
+    if is_first:
+        prepare_metrics()
 
 
 def followed_by(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Any:
@@ -651,10 +732,16 @@ def followed_by(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Any:
         ours(server)
         theirs(server)
 
+    def with_worker(server: Any, worker: Any) -> None:
+        ours(server, worker)
+        theirs(server, worker)
+
     def with_numbers(server: Any, new_value: int, old_value: int | None) -> None:
         ours(server, new_value, old_value)
         theirs(server, new_value, old_value)
 
+    if ours is child_exit:
+        return with_worker
     return with_numbers if ours is nworkers_changed else with_server
 
 
@@ -666,12 +753,14 @@ def module_variables(variables: Variables) -> dict[str, Any]:
     """
     settings = settings_of(variables)
     overlay = dict(variables.values["GUNICORN_CONF"])
-    for ours in (on_starting, on_reload, nworkers_changed):
+    for ours in (on_starting, on_reload, child_exit, nworkers_changed):
         if ours.__name__ in overlay:
             overlay[ours.__name__] = followed_by(ours, overlay[ours.__name__])
     return {
         "application_of_variables": settings["wsgi_app"],
         "pre_start_path": variables.values.get("PRE_START_PATH"),
+        "metrics_folder": variables.values["PROMETHEUS_MULTIPROC_DIR"],
+        "logger_class": APPLICATION_LOGGER,
         **gunicorn_settings(settings),
         **overlay,
     }
@@ -686,7 +775,8 @@ def read_or_exit(environment: Mapping[str, str]) -> dict[str, Any]:
     try:
         return module_variables(read_variables(environment))
     except InvalidConfiguration as error:
-        print(*error.args, sep="\n", file=sys.stderr, flush=True)
+        for line in error.args:
+            log_lines.tell(line)
         sys.exit(INVALID_CONFIGURATION)
 
 
@@ -703,16 +793,19 @@ def read_again(
         return module_variables(read_variables(environment, settings))
     except InvalidConfiguration as error:
         for line in error.args:
-            print(f"{line}; the former settings stay", file=sys.stderr, flush=True)
+            log_lines.tell(f"{line}; the former settings stay")
         return former
 
 
 application_of_variables: str | None = None
 pre_start_path: str | None = None
+metrics_folder = ""
 
 if __name__ == "__main__":
     print(as_json(settings_in_gunicorn(read_or_exit(os.environ))))
 else:
+    if log_lines.is_json():
+        log_lines.take_over_hooks()
     former = configuration_overlay.variables_in_force
     current = read_again(os.environ, former) if former else read_or_exit(os.environ)
     configuration_overlay.variables_in_force = current

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from log_lines import tell
 from setting_errors import INVALID_CONFIGURATION
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -153,7 +154,9 @@ def run_pre_start_hook(path: str, grace: float) -> int | None:
             result = status
         else:
             return None
-    print(f"PRE_START_PATH={path!r} {told}", file=sys.stderr, flush=True)
+    tell(
+        f"PRE_START_PATH={path!r} {told}", logging.ERROR if result else logging.WARNING
+    )
     return result
 
 

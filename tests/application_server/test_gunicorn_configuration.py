@@ -59,6 +59,8 @@ INVALID = {
     "LOG_LEVEL": ["bogus", "trace", "20"],
     "ACCESS_LOG": ["/missing/folder/file", "/tmp", "/tmp/"],
     "ERROR_LOG": ["/missing/folder/file"],
+    "LOG_FORMAT": ["xml", "json,text", "j son"],
+    "ACCESS_LOG_EXCLUDE": ["health", "/a,", "/a b", "/\u00e4"],
     "RELOAD": ["maybe", "2", "y", "none"],
     "WORKER_CLASS": ["a b", "bogus", "missing.module.Worker", "os.missing", "."]
     + ["os.path", "os.getcwd", "egg:missing#sync"],
@@ -70,6 +72,9 @@ INVALID = {
     "VARIABLE_NAME": [":app", "a\nb"],
     "GUNICORN_CONF": ["/missing/conf.py", "/"],
     "PRE_START_PATH": ["/missing/hook", "/", "/etc/passwd"],
+    "HEALTH_CHECK_PATH": ["health", "/a b", "http://localhost/"],
+    "HEALTH_CHECK_TIMEOUT": ["0", "-1", "0.5", "3601"],
+    "PROMETHEUS_MULTIPROC_DIR": ["metrics", "/etc/passwd", "/a\0b"],
 }
 REASONS = ("is not allowed: ", "cannot be loaded: ", "cannot be read: ")
 
@@ -414,7 +419,8 @@ def test_no_name_of_the_module_sets_a_gunicorn_setting_by_accident(
     command = [sys.executable, "-W", "ignore", "-c", program]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     intended = {setting.name for setting in configuration.GUNICORN_SETTINGS}
-    intended |= {"on_starting", "on_reload", "nworkers_changed"}
+    intended |= {"on_starting", "on_reload", "nworkers_changed", "child_exit"}
+    intended |= {"logger_class"}
     assert set(names.split()) & set(vars(configuration)) == intended
 
 
