@@ -60,6 +60,11 @@ in
     inherit image image-full;
     poetry = poetry { python = pkgs.python39; };
     inherit (proof) docker-tests;
+    bench = import ./bench.nix {
+      inherit pkgs example applicationServer;
+      inherit (proof) testEnvironment wheels;
+      images = { inherit image; app-example = example.images.production; };
+    };
     default = image;
   };
   apps.app-example = example.outputs.apps.${pkgs.system}.default;

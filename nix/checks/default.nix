@@ -41,6 +41,9 @@ let
   };
 in
 {
+  inherit testEnvironment;
+  wheels = dockerfileVariables.WHEELS;
+
   checks = {
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
