@@ -45,20 +45,23 @@ let
     path = options.existing projectDir name "put it there, or say in the options applicationModule, sources and testSources what the project has";
   });
 
+  # Shell commands that copy them below a folder.
+  copyInto = folder: files: lib.concatStringsSep "\n" (lib.mapAttrsToList
+    (target: file: ''
+      mkdir -p "${folder}/$(dirname ${lib.escapeShellArg target})"
+      cp -r ${file} "${folder}"/${lib.escapeShellArg target}
+    '')
+    files) + "chmod -R u+w \"${folder}\"";
+
   # One store path with all of them, as they lie in /application_root.
   tree = name: files: pkgs.runCommand name { } ''
     mkdir "$out"
-    ${lib.concatStringsSep "\n" (lib.mapAttrsToList
-      (target: file: ''
-        mkdir -p "$out/$(dirname ${lib.escapeShellArg target})"
-        cp -r ${file} "$out"/${lib.escapeShellArg target}
-      '')
-      files)}
-    chmod -R u+w "$out"
+    ${copyInto "$out" files}
   '';
-  productionSource = tree "application" (collect sources);
-  developmentSource = tree "application-with-tests"
-    (collect (lib.unique (sources ++ option.testSources ++ [ "pyproject.toml" ])));
+  productionFiles = collect sources;
+  developmentFiles = collect (lib.unique (sources ++ option.testSources ++ [ "pyproject.toml" ]));
+  productionSource = tree "application" productionFiles;
+  developmentSource = tree "application-with-tests" developmentFiles;
 
   copyFile = target: file: ''
     mkdir -p ."$(dirname ${lib.escapeShellArg target})"
@@ -70,13 +73,21 @@ let
   # A local version label (PEP 440) is separated by "+", which no tag has.
   imageTag = if option.imageTag != null then option.imageTag else builtins.replaceStrings [ "+" ] [ "-" ] project.version;
 
-  image = { suffix ? "", environment, source, environmentVariables ? { }, ... }@image: buildImage ({
+  image = { suffix ? "", environment, files, environmentVariables ? { }, ... }@image: buildImage ({
     name = "${imageName}${suffix}";
     lowerName = if environment == production then imageName else "${imageName}-development";
     tag = imageTag;
     inherit python;
     user = { id = 1001; group = 0; name = "application"; } // option.user;
     path = map (package: "${package}/bin") (option.packages pkgs);
+    packages = [ environment ] ++ option.packages pkgs;
+    own = [{
+      inherit (project) name version description;
+      licence = if project.license != null then project.license else "";
+      locations = map (name: "/application_root/${name}") (builtins.attrNames files);
+      requires = builtins.concatMap project.dependencies
+        (option.groups ++ lib.optionals (environment != production) option.developmentGroups);
+    }];
     environmentVariables = environmentVariables
       // lib.optionalAttrs (arguments ? applicationModule) { APP_MODULE = option.applicationModule; }
       // option.environmentVariables;
@@ -90,25 +101,25 @@ let
       ln -s ${environment} application_root/.venv
     '';
     topCommands = ''
-      cp -r ${source}/. application_root
-      chmod -R u+w application_root
+      ${copyInto "application_root" files}
       ${lib.concatStringsSep "\n" (lib.mapAttrsToList copyFile option.files)}
     '';
     labels =
-      lib.optionalAttrs (project.description != "") { "org.opencontainers.image.description" = project.description; }
+      { "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" lock; }
+      // lib.optionalAttrs (project.description != "") { "org.opencontainers.image.description" = project.description; }
       // lib.optionalAttrs (project.license != null) { "org.opencontainers.image.licenses" = project.license; }
       // option.labels;
-  } // removeAttrs image [ "suffix" "environment" "source" "environmentVariables" ]);
+  } // removeAttrs image [ "suffix" "environment" "files" "environmentVariables" ]);
 
   developmentImage = suffix: more: image ({
     inherit suffix;
     environment = development;
-    source = developmentSource;
+    files = developmentFiles;
     entrypoints = true;
   } // more);
 
   images = {
-    production = image { environment = production; source = productionSource; };
+    production = image { environment = production; files = productionFiles; };
 
     development = developmentImage "-development" {
       environmentVariables = { RELOAD = "True"; LOG_LEVEL = "debug"; };

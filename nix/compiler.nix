@@ -30,6 +30,9 @@ let
   headers = "${lib.getDev python}/include/${python.executable}:${lib.makeSearchPathOutput "dev" "include" libraries}";
 in
 {
+  # all of it
+  packages = [ pkgs.gcc pkgs.gnumake pkgs.pkg-config (lib.getDev python) ] ++ libraries ++ map lib.getDev libraries;
+
   # folders for PATH; some libraries say by a program how to build with them
   path = [
     (lib.makeBinPath [ pkgs.gcc pkgs.gnumake pkgs.pkg-config ])

@@ -9,7 +9,8 @@ let
   virtualEnvironment = import ./virtual_environment.nix { inherit pkgs; };
   applicationServer = import ./application_server.nix { inherit pkgs; };
   compiler = import ./compiler.nix { inherit pkgs; };
-  buildImage = import ./image.nix { inherit pkgs applicationServer; };
+  sbom = import ./sbom.nix { inherit pkgs environment; };
+  buildImage = import ./image.nix { inherit pkgs applicationServer sbom; };
 
   poetryEnvironment = environment { projectDir = ./poetry; python = pkgs.python39; };
   poetry = import ./poetry.nix { inherit pkgs poetryEnvironment; };

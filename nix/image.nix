@@ -2,7 +2,7 @@
 #
 # Two images in one: below, store paths (each a layer) and the root's own files; above, alone in the
 # top layer, what the caller copies into the root, such as the application.
-{ pkgs, applicationServer }:
+{ pkgs, applicationServer, sbom }:
 
 let
   inherit (pkgs) lib;
@@ -28,6 +28,10 @@ in
   # whether there are /entrypoints, for pytest and black, and a folder for their reports
 , entrypoints ? false
 , user ? { id = 1001; group = 0; name = "application"; }
+  # for the bill of materials: derivations that the caller's commands bring in
+, packages ? [ ]
+  # and files of no store path, such as the application; see sbom.nix
+, own ? [ ]
 }:
 
 let
@@ -100,7 +104,15 @@ let
     chmod -R g=u .${root}
   '';
 
-  below = pkgs.dockerTools.buildLayeredImage ((
+  # One image's arguments -> its formats.
+  formats = base: arguments: import ./formats.nix { inherit pkgs; } {
+    inherit base;
+    inherit (arguments) name tag;
+    archive = pkgs.dockerTools.buildLayeredImage (arguments // { compressor = "none"; });
+    streamer = pkgs.dockerTools.streamLayeredImage arguments;
+  };
+
+  below = formats null ((
     if topCommands == null then { inherit name tag config; }
     else {
       name = "${lowerName}-without-application";
@@ -112,7 +124,6 @@ let
     contents = [ accounts ];
     # Docker takes time for each layer: few, in which what is large stands alone.
     maxLayers = 9;
-    compressor = "none";
     extraCommands = ''
       mkdir -p bin usr/bin usr/lib usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
       ln -s ${pkgs.busybox}/bin/sh bin/sh
@@ -142,16 +153,28 @@ let
       ${ownership}
     '';
   });
+
+  # The archive, with its other formats as attributes.
+  image = formats: formats.archive // {
+    inherit (formats) oci stream load push;
+    sbom = sbom {
+      inherit name tag;
+      inherit (formats) archive;
+      roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert python.stdenv.cc.libc pkgs.tzdata ] ++ packages;
+      own = own ++ lib.optional entrypoints {
+        name = "entrypoints";
+        locations = [ "/entrypoints" ];
+        requires = [ "pytest" "black" ];
+      };
+    };
+  };
 in
-if topCommands == null
-then below
-else
-  pkgs.dockerTools.buildLayeredImage {
+image (if topCommands == null then below else
+  formats below {
     inherit name tag config;
-    fromImage = below;
+    fromImage = below.archive;
     includeStorePaths = false;
     maxLayers = 32;
-    compressor = "none";
     extraCommands = ''
       mkdir -p .${root}
       ${topCommands}
@@ -160,4 +183,4 @@ else
       chown ${owner} .${root}
       chmod g=u .${root}
     '';
-  }
+  })

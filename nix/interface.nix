@@ -8,6 +8,7 @@
     "cacert"
     "cyrus_sasl"
     "docker"
+    "docker-distribution"
     "expat"
     "fetchPypi"
     "gcc"
@@ -30,6 +31,7 @@
     "readline"
     "runCommand"
     "shellcheck"
+    "skopeo"
     "sqlite"
     "system"
     "tzdata"
@@ -40,7 +42,7 @@
   ];
 
   # of `pkgs.dockerTools` and `pkgs.vmTools`
-  dockerTools = [ "buildLayeredImage" ];
+  dockerTools = [ "buildLayeredImage" "streamLayeredImage" ];
   vmTools = [ "runInLinuxVM" ];
 
   # of `poetry2nix`

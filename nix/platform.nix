@@ -9,9 +9,10 @@ let
   location = "/application_root/.venv";
   project = (lib.importTOML ./platform/pyproject.toml).tool.poetry;
 
+  serverEnvironment = environment { projectDir = ./platform; inherit python; };
   server = virtualEnvironment {
     inherit python location;
-    environment = environment { projectDir = ./platform; inherit python; };
+    environment = serverEnvironment;
   };
   building = compiler { inherit python; };
 in
@@ -20,13 +21,17 @@ buildImage {
   tag = "python${python.version}${lib.optionalString full "-full"}";
   inherit python;
   path = [ "/opt/poetry/bin" ] ++ lib.optionals full building.path;
+  packages = [ serverEnvironment poetryEnvironment ] ++ lib.optionals full building.packages;
   entrypoints = true;
   environmentVariables = {
     POETRY_HOME = "/opt/poetry";
     POETRY_VIRTUALENVS_IN_PROJECT = "true";
   } // lib.optionalAttrs full building.environmentVariables;
-  labels."org.opencontainers.image.description" = project.description
-    + lib.optionalString full ", with compilers and headers for dependencies that come as source";
+  labels = {
+    "org.opencontainers.image.description" = project.description
+      + lib.optionalString full ", with compilers and headers for dependencies that come as source";
+    "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" ./platform/poetry.lock;
+  };
   rootCommands = ''
     cp -r ${server} .${location}
     chmod -R u+w .${location}

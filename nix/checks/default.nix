@@ -39,6 +39,18 @@ let
       projectDirs = [ ../../app-example ../../tests/image/compiled_wheels ];
     };
   };
+
+  # The other formats of two images that differ by an edit, and the programs that test these.
+  formatVariables = {
+    APP_EXAMPLE_OCI = images.app-example.oci;
+    APP_EXAMPLE_STREAM = images.app-example.stream;
+    APP_EXAMPLE_LOAD = images.app-example.load;
+    APP_EXAMPLE_PUSH = images.app-example.push;
+    APP_EXAMPLE_EDITED_LOAD = images.app-example-edited.load;
+    APP_EXAMPLE_EDITED_PUSH = images.app-example-edited.push;
+    SKOPEO = pkgs.skopeo;
+    REGISTRY = pkgs.docker-distribution;
+  };
 in
 {
   inherit testEnvironment;
@@ -48,6 +60,7 @@ in
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
+    sbom = import ./sbom.nix { inherit pkgs environment source images; };
     compiler = import ./compiler.nix { inherit pkgs compiler; };
     closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
     vm = import ./vm.nix {
@@ -58,7 +71,7 @@ in
 
   docker-tests = import ./docker_tests.nix {
     inherit pkgs lib testEnvironment tests;
-    variables = imageVariables // dockerfileVariables
+    variables = imageVariables // dockerfileVariables // formatVariables
       // { PACKAGE_INDEX = import ./package_index.nix { inherit pkgs; }; };
   };
 }

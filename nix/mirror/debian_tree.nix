@@ -4,7 +4,7 @@
 # own dynamic loader and an RPATH over the tree and the trees below it. DT_RPATH, not RUNPATH:
 # it also holds for every library and extension module that the process loads, so that libraries
 # stay as Debian built them, byte for byte (ld.so(8)).
-{ lib, bootstrap }:
+{ lib, bootstrap, debianRecords }:
 
 { name
   # entries of debian/lock.json
@@ -29,4 +29,4 @@ let
     }
     ''. "$builderScript"'';
 in
-tree // passthru // { inherit packages; }
+tree // passthru // { inherit packages; distributionPackages = debianRecords { inherit packages; }; }

@@ -12,11 +12,14 @@ let
     inherit lib system;
 
     mirror = rec {
-      locks = lib.importJSON ./debian/lock.json;
+      locks =
+        let sets = lib.importTOML ./debian/sets.toml; in
+        builtins.mapAttrs (set: map (package: package // { inherit (sets.${set}) suite; })) (lib.importJSON ./debian/lock.json);
       versionOf = import ./version_of.nix { inherit lib locks; };
       files = import ./files.nix { inherit system; };
       bootstrap = import ./bootstrap.nix { inherit lib system files locks; };
-      debianTree = import ./debian_tree.nix { inherit lib bootstrap; };
+      debianRecords = import ./debian_records.nix { inherit lib bootstrap; };
+      debianTree = import ./debian_tree.nix { inherit lib bootstrap debianRecords; };
       buildRequirements = import ./build_requirements.nix { inherit lib bootstrap; };
       wheelLibraries = import ./wheel_libraries.nix { inherit lib bootstrap; };
       tools = import ./tools.nix { inherit debianTree locks; };
@@ -34,7 +37,7 @@ let
       runCommand writeText writeTextFile writeTextDir writeShellScriptBin symlinkJoin buildEnv mkShell bashInteractive;
 
     inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
-      glibc busybox cacert tzdata shellcheck python39 python311 python313;
+      glibc busybox cacert tzdata shellcheck skopeo docker-distribution python39 python311 python313;
 
     inherit (import ./development.nix { inherit lib; inherit (final) mirror glibc python39; })
       gcc gnumake pkg-config bzip2 cyrus_sasl expat libffi libuuid libxml2 libxslt libyaml ncurses openldap openssl

@@ -35,7 +35,11 @@ rec {
           ln -s busybox "$out/bin/$applet"
         fi
       done
-    '' // { pname = "busybox"; version = versionOf "busybox" "busybox-static"; };
+    '' // {
+    pname = "busybox";
+    version = versionOf "busybox" "busybox-static";
+    distributionPackages = mirror.debianRecords { packages = locks.busybox; };
+  };
 
   cacert = mirror.bootstrap.run "cacert-${versionOf "cacert" "ca-certificates"}"
     { deb = map mirror.bootstrap.debianPackage locks.cacert; }
@@ -43,7 +47,11 @@ rec {
       dpkg-deb -x $deb unpacked
       mkdir -p "$out/etc/ssl/certs"
       cat $(find unpacked/usr/share/ca-certificates -name '*.crt' | sort) > "$out/etc/ssl/certs/ca-bundle.crt"
-    '' // { pname = "cacert"; version = versionOf "cacert" "ca-certificates"; };
+    '' // {
+    pname = "cacert";
+    version = versionOf "cacert" "ca-certificates";
+    distributionPackages = mirror.debianRecords { packages = locks.cacert; generated = true; };
+  };
 
   tzdata = debianTree
     {
@@ -59,6 +67,31 @@ rec {
     below = [ mirror.tools ];
     exclude = exclusions;
     passthru = { pname = "shellcheck"; version = versionOf "shellcheck" "shellcheck"; };
+  };
+
+  skopeo = debianTree {
+    name = "skopeo-${versionOf "skopeo" "skopeo"}";
+    packages = locks.skopeo;
+    below = [ mirror.tools ];
+    exclude = exclusions ++ [
+      "etc" # where skopeo asks what Docker is named
+      "lib/systemd"
+      "lib/udev"
+      "sbin" # the device mapper's tools
+    ];
+    passthru = { pname = "skopeo"; version = versionOf "skopeo" "skopeo"; };
+  };
+
+  # nixpkgs' name of Docker's registry, and of its program.
+  docker-distribution = debianTree {
+    name = "docker-distribution-${versionOf "registry" "docker-registry"}";
+    packages = locks.registry;
+    below = [ mirror.tools ];
+    exclude = exclusions ++ [ "etc" "lib/systemd" ];
+    postBuild = ''
+      mv bin/docker-registry bin/registry
+    '';
+    passthru = { pname = "docker-distribution"; version = versionOf "registry" "docker-registry"; };
   };
 
   python39 = pythonOf "python39" glibc {

@@ -28,9 +28,9 @@ let
               --format=gnu -cf "$out/layer.tar" .
           '
       '';
-in
-{
-  buildLayeredImage =
+
+  # The arguments of nixpkgs' buildLayeredImage and streamLayeredImage -> what both are made of.
+  prepare =
     { name
     , tag ? null
     , fromImage ? null
@@ -42,11 +42,8 @@ in
     , extraCommands ? ""
     , fakeRootCommands ? ""
     , includeStorePaths ? true
-    , compressor ? "none"
     , passthru ? { }
     }:
-    assert lib.assertMsg (compressor == "none")
-      "nix/mirror: dockerTools.buildLayeredImage writes no ${compressor}: compressor = \"none\"";
     let
       baseName = baseNameOf name;
       layer = customisationLayer {
@@ -56,26 +53,60 @@ in
       };
       configuration = writeText "${baseName}-configuration.json"
         (builtins.toJSON { inherit config architecture; os = "linux"; });
-      image = runCommand "${baseName}.tar"
-        {
-          exportReferencesGraph = [ "configuration-closure" configuration "layer-closure" layer ];
-          PYTHONDONTWRITEBYTECODE = "1";
-          passthru = { imageName = lib.toLower name; imageTag = imageTag; } // passthru;
-        } ''
-        ${mirror.python.interpreter} -I -B ${./builders/write_image.py} \
-          --name ${lib.escapeShellArg "${lib.toLower name}:${imageTag}"} \
+      imageTag =
+        if tag != null then tag
+        else builtins.substring 11 32 (builtins.unsafeDiscardStringContext layer.outPath);
+    in
+    {
+      inherit baseName fromImage;
+      environment = {
+        exportReferencesGraph = [ "configuration-closure" configuration "layer-closure" layer ];
+        passthru = { imageName = lib.toLower name; inherit imageTag; } // passthru;
+      };
+      # of write_image.py and describe_image.py
+      options = ''
+        --name ${lib.escapeShellArg "${lib.toLower name}:${imageTag}"} \
           --configuration ${configuration} \
           --customisation-layer ${layer}/layer.tar \
           --created ${lib.escapeShellArg created} \
           --max-layers ${toString maxLayers} \
           ${lib.optionalString includeStorePaths "--closure configuration-closure --closure layer-closure"} \
-          --without ${configuration} --without ${layer} \
-          ${lib.optionalString (fromImage != null) "--from-image ${fromImage}"} \
-          "$out"
-      '';
-      imageTag =
-        if tag != null then tag
-        else builtins.substring 11 32 (builtins.unsafeDiscardStringContext layer.outPath);
+          --without ${configuration} --without ${layer}'';
+    };
+
+  # Scripts that import each other: without -I, which hides their folder from them.
+  python = "${mirror.python.interpreter} -E -s -B";
+in
+rec {
+  buildLayeredImage = { compressor ? "none", ... }@arguments:
+    assert lib.assertMsg (compressor == "none")
+      "nix/mirror: dockerTools.buildLayeredImage writes no ${compressor}: compressor = \"none\"";
+    let image = prepare (removeAttrs arguments [ "compressor" ]); in
+    runCommand "${image.baseName}.tar" image.environment ''
+      ${python} ${./builders}/write_image.py ${image.options} \
+        ${lib.optionalString (image.fromImage != null) "--from-image ${image.fromImage}"} \
+        "$out"
+    '' // { stream = streamLayeredImage (removeAttrs arguments [ "compressor" ]); };
+
+  # A program that writes the same archive to its standard output, layers straight from the store.
+  # Beside nixpkgs': it takes `--without DIGEST`, and its output `description` says what layers
+  # there are; see builders/describe_image.py.
+  streamLayeredImage = arguments:
+    let
+      image = prepare arguments;
+      base = image.fromImage.stream.description or null;
     in
-    image;
+    runCommand "stream-${image.baseName}"
+      (image.environment // { outputs = [ "out" "description" ]; })
+      ''
+        ${python} ${./builders}/describe_image.py ${image.options} \
+          ${if base != null then "--base-description ${base}"
+            else lib.optionalString (image.fromImage != null) "--from-image ${image.fromImage}"} \
+          "$description"
+        {
+          echo '#!${mirror.tools}/bin/bash'
+          echo 'exec ${python} ${./builders}/stream_image.py '"$description"' "$@"'
+        } > "$out"
+        chmod 755 "$out"
+      '';
 }

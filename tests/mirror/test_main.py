@@ -75,6 +75,36 @@ def test_the_command_runs_with_its_inputs_swapped(
     assert swapped[2] == f"path:{MIRROR_SET}"
 
 
+@pytest.mark.parametrize(
+    "words, set_up",
+    [
+        (["run", ".#poetry"], True),
+        (["run"], True),
+        (["run", ".#packages.x86_64-linux.poetry"], True),
+        (["run", ".#image.load"], False),
+        (["shell", ".#image.load"], True),
+        (["build", ".#poetry"], False),
+    ],
+)
+def test_poetry_is_told_of_the_index(
+    words: list[str],
+    set_up: bool,
+    program: Program,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "flake.nix").touch()
+    (tmp_path / "flake.lock").write_text(json.dumps({"nodes": {"root": {}}}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIRROR_PYPI", "https://index.example/simple/")
+    monkeypatch.delenv("POETRY_PYPI_MIRROR_URL", raising=False)
+    program("git", "")
+    program("nix", "print(json.dumps(os.environ.get('POETRY_PYPI_MIRROR_URL')))")
+    done = mirror("nix", *words)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told == ("https://index.example/simple" if set_up else None)
+
+
 def test_what_is_missing_is_installed(program: Program, programs: Path) -> None:
     program(
         "apt-get",

@@ -100,6 +100,7 @@ def needs(*words: str) -> Needs:
         (["shell", ".#a", "-c", "echo", ".#b"], ["a"]),
         (["run", ".#tool", "x", "--", ".#y"], ["tool"]),
         (["run", ".#push"], ["program"]),
+        (["run", ".#push.load"], ["push.load"]),
         (["develop"], ["devShells.x86_64-linux.default"]),
         (["develop", ".#a", "-c", "make"], ["a"]),
         (["print-dev-env", ".#default"], ["devShells.x86_64-linux.default"]),

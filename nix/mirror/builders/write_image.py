@@ -17,7 +17,7 @@ import os
 import stat
 import sys
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -37,11 +37,13 @@ class ImageError(Exception):
 class Layer:
     """A layer in the archive.
 
-    digest: its SHA-256, hexadecimal; comment: what the image's history says of it.
+    digest: its SHA-256, hexadecimal; comment: what the image's history says of it;
+    size: its bytes.
     """
 
     digest: str
     comment: str
+    size: int = 0
 
     @property
     def name(self) -> str:
@@ -203,11 +205,11 @@ def write_store_layer(target: BinaryIO, paths: Sequence[str]) -> None:
                         archive.addfile(entry, content)
 
 
-class ImageArchive:
-    """The archive under way."""
+class ArchiveStream:
+    """The archive under way, on any file, a pipe as well."""
 
     def __init__(self, target: BinaryIO) -> None:
-        """target: a seekable file, written from its start."""
+        """target: a file, written from where it is."""
         self.target = target
 
     def _header(self, name: str, length: int) -> bytes:
@@ -225,13 +227,35 @@ class ImageArchive:
         self.target.write(content)
         self._pad(len(content))
 
+    def finish(self, name: str, configuration: bytes, layers: Iterable[Layer]) -> None:
+        """Add what describes the image, and end the archive with two empty blocks.
+
+        name: NAME:TAG; configuration: the bytes whose SHA-256 is the image's identity.
+        """
+        file = f"{hashlib.sha256(configuration).hexdigest()}.json"
+        self.add(file, configuration)
+        manifest = [
+            {
+                "Config": file,
+                "RepoTags": [name],
+                "Layers": [layer.name for layer in layers],
+            }
+        ]
+        self.add("manifest.json", json.dumps(manifest, sort_keys=True).encode())
+        self.target.write(b"\0" * (2 * BLOCK))
+        self.target.flush()
+
+
+class ImageArchive(ArchiveStream):
+    """The archive under way, in a seekable file that is written from its start."""
+
     def add_stream(self, write: Any, comment: str) -> Layer:
         """Add a layer that `write` writes to the file it is given."""
         start = self.target.tell()
         self.target.write(b"\0" * BLOCK)
         stream = HashingWriter(self.target)
         write(stream)
-        layer = Layer(stream.hash.hexdigest(), comment)
+        layer = Layer(stream.hash.hexdigest(), comment, stream.count)
         self._pad(stream.count)
         end = self.target.tell()
         self.target.seek(start)
@@ -262,16 +286,11 @@ class ImageArchive:
             offset += self.target.write(data)
         self._pad(length)
 
-    def finish(self) -> None:
-        """End the archive with its two empty blocks."""
-        self.target.write(b"\0" * (2 * BLOCK))
-        self.target.flush()
 
+def read_base(path: Path) -> tuple[list[tuple[Layer, int]], dict[str, Any]]:
+    """The layers of the image archive at `path`, each with where its bytes begin.
 
-def copy_base(archive: ImageArchive, path: Path) -> tuple[list[Layer], dict[str, Any]]:
-    """Take over the layers of the image archive at `path`.
-
-    Returns them and that image's configuration.
+    Returns them and that image's configuration. Raises ImageError.
     """
     with tarfile.open(path, "r:") as base, open(path, "rb") as content:
         members = {member.name: member for member in base}
@@ -295,7 +314,6 @@ def copy_base(archive: ImageArchive, path: Path) -> tuple[list[Layer], dict[str,
         if len(comments) != len(digests):
             comments = [""] * len(digests)
         for name, digest, comment in zip(manifest["Layers"], digests, comments):
-            layer = Layer(digest.partition(":")[2], comment)
             member = members[name]
             while member.issym():
                 member = members[
@@ -303,12 +321,24 @@ def copy_base(archive: ImageArchive, path: Path) -> tuple[list[Layer], dict[str,
                         f"{os.path.dirname(member.name)}/{member.linkname}"
                     )
                 ]
-            archive.copy(layer, content, member.offset_data, member.size)
-            layers.append(layer)
+            layer = Layer(digest.partition(":")[2], comment, member.size)
+            layers.append((layer, member.offset_data))
     return layers, configuration
 
 
-def over_base(config: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+def copy_base(archive: ImageArchive, path: Path) -> tuple[list[Layer], dict[str, Any]]:
+    """Take over the layers of the image archive at `path`.
+
+    Returns them and that image's configuration. Raises ImageError.
+    """
+    layers, configuration = read_base(path)
+    with open(path, "rb") as content:
+        for layer, offset in layers:
+            archive.copy(layer, content, offset, layer.size)
+    return [layer for layer, _ in layers], configuration
+
+
+def over_base(config: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """An image's `config` on its base's: of the base only the environment is kept."""
     variables = {}
     below = (base.get("config") or {}).get("Env") or []
@@ -326,33 +356,31 @@ def timestamp(text: str) -> str:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat()
 
 
-def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
-    """Write the whole archive; see main for the arguments."""
-    archive = ImageArchive(target)
-    layers: list[Layer] = []
-    base: dict[str, Any] = {}
-    if arguments.from_image is not None:
-        layers, base = copy_base(archive, arguments.from_image)
+def store_layers(arguments: argparse.Namespace, below: int) -> list[list[str]]:
+    """The store paths that each layer of the image is to hold.
+
+    below: how many layers the base image has. Raises ImageError where no room is left.
+    """
     paths = in_order(read_closures(arguments.closure), arguments.without)
-    left = arguments.max_layers - len(layers) - 1
+    left = arguments.max_layers - below - 1
     if left < bool(paths):
         raise ImageError(
-            f"the base image's {len(layers)} layers leave no room below"
+            f"the base image's {below} layers leave no room below"
             f" {arguments.max_layers}: raise maxLayers"
         )
-    for members in group(paths, left):
-        names = ", ".join(map(name_of, members))
-        layers.append(
-            archive.add_stream(partial(write_store_layer, paths=members), names)
-        )
+    return group(paths, left)
 
-    def copy_customisation(out: HashingWriter) -> None:
-        with open(arguments.customisation_layer, "rb") as layer:
-            for chunk in iter(lambda: layer.read(CHUNK), b""):
-                out.write(chunk)
 
-    layers.append(archive.add_stream(copy_customisation, "files"))
+def comment_on(paths: Iterable[str]) -> str:
+    """What the image's history says of a layer of these store paths."""
+    return ", ".join(map(name_of, paths))
 
+
+def configure(
+    arguments: argparse.Namespace, base: Mapping[str, Any], layers: Iterable[Layer]
+) -> bytes:
+    """The image's configuration; base: that of the image below."""
+    layers = list(layers)
     described = json.loads(arguments.configuration.read_text())
     created = arguments.created
     configuration = {
@@ -365,25 +393,31 @@ def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
         },
         "history": [{"created": created, "comment": layer.comment} for layer in layers],
     }
-    content = json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode()
-    name = f"{hashlib.sha256(content).hexdigest()}.json"
-    archive.add(name, content)
-    manifest = [
-        {
-            "Config": name,
-            "RepoTags": [arguments.name],
-            "Layers": [layer.name for layer in layers],
-        }
-    ]
-    archive.add("manifest.json", json.dumps(manifest, sort_keys=True).encode())
-    archive.finish()
+    return json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode()
 
 
-def main(words: Optional[Sequence[str]] = None) -> int:
-    """Write the image; returns the exit status, 1 with one line on standard error.
+def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
+    """Write the whole archive; see main for the arguments."""
+    archive = ImageArchive(target)
+    layers: list[Layer] = []
+    base: dict[str, Any] = {}
+    if arguments.from_image is not None:
+        layers, base = copy_base(archive, arguments.from_image)
+    for members in store_layers(arguments, len(layers)):
+        write = partial(write_store_layer, paths=members)
+        layers.append(archive.add_stream(write, comment_on(members)))
 
-    words: the arguments, by default those of the process.
-    """
+    def copy_customisation(out: HashingWriter) -> None:
+        with open(arguments.customisation_layer, "rb") as layer:
+            for chunk in iter(lambda: layer.read(CHUNK), b""):
+                out.write(chunk)
+
+    layers.append(archive.add_stream(copy_customisation, "files"))
+    archive.finish(arguments.name, configure(arguments, base, layers), layers)
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """The arguments that say what is in an image."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--name", required=True, help="NAME:TAG")
     parser.add_argument("--configuration", type=Path, required=True)
@@ -394,7 +428,15 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--from-image", type=Path)
     parser.add_argument("target", type=Path)
-    arguments = parser.parse_args(words)
+    return parser
+
+
+def main(words: Optional[Sequence[str]] = None) -> int:
+    """Write the image; returns the exit status, 1 with one line on standard error.
+
+    words: the arguments, by default those of the process.
+    """
+    arguments = argument_parser().parse_args(words)
     try:
         with open(arguments.target, "xb", buffering=CHUNK) as target:
             write_image(arguments, target)

@@ -80,6 +80,18 @@ def tell_notes(command: command_line.Command) -> None:
             print(f"mirror: note: {note}", file=sys.stderr)
 
 
+def may_run_poetry(command: command_line.Command) -> bool:
+    """Whether the command starts a program that may be Poetry.
+
+    `nix run` of an attribute of a package, such as `.#image.load`, is none; to read
+    pip's configuration for it would take longer than the program itself.
+    """
+    if command.subcommand[0] != "run" or not command.installables:
+        return command.subcommand[0] in RUNNING
+    path = needed_files.split_installable(command.installables[0])[1]
+    return "." not in path or path.startswith(("apps.", "packages."))
+
+
 def run_nix(words: Sequence[str]) -> None:
     """`./mirror nix WORDS`: fetch what the command needs, then become it."""
     nix = nix_command.Nix(os.environ)
@@ -89,7 +101,7 @@ def run_nix(words: Sequence[str]) -> None:
     needs = needed_files.Needs(nix, command)
     tell_notes(command)
     needs.fetch()
-    if command.subcommand[0] in RUNNING:
+    if may_run_poetry(command):
         import poetry_settings
 
         nix.environment.update(poetry_settings.environment(nix.environment))

@@ -120,12 +120,12 @@ class Needs:
 
     def bring(self, answer: Answer) -> bool:
         """Bring those of the unbuilt derivations that stand for files; were there any?"""
-        if not answer.derivations:
-            return False
-        import download
-
         files = self.nix.locked_files(answer.derivations)
-        download.fetch_all(files, self.nix.environment)
+        if files:
+            # Its libraries take longer to import than many a command takes.
+            import download
+
+            download.fetch_all(files, self.nix.environment)
         return bool(files)
 
     def build_tools(self) -> bool:
@@ -153,7 +153,8 @@ class Needs:
             return self.of_build(plain)
         if kind == "run":
             reference, path = split_installable(plain[0])
-            if path.split(".")[0] in self.names(reference, "apps"):
+            # `.#a.load` is of a package, whether or not an app has the name `a`.
+            if "." not in path and path in self.names(reference, "apps"):
                 return lambda: self.program(f"{reference}#apps.{SYSTEM}.{path}.program")
         if kind in DEVELOPING:
             reference, path = split_installable(plain[0])

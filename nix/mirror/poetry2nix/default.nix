@@ -105,7 +105,7 @@ let
       wheel = if package.kind == "wheel" then source projectDir package else buildWheel python projectDir package;
       # A built wheel has its name; of a locked one only the lock knows it.
       fileName = if package.kind == "wheel" then package.file else "";
-      passthru = { pname = package.name; inherit (package) version; src = source projectDir package; };
+      passthru = { pname = package.name; inherit (package) version; src = source projectDir package; pythonModule = python; };
     }) ''
     if [ -z "$fileName" ]; then
       wheel=$(echo "$wheel"/*.whl)

@@ -1,0 +1,23 @@
+# The bills of materials: what writes them, and whether the images' own hold what the images hold.
+{ pkgs, environment, source, images }:
+
+let
+  testEnvironment = environment { projectDir = ../sbom; python = pkgs.python39; groups = [ "main" "dev" ]; };
+
+  variables = prefix: image: {
+    "${prefix}_IMAGE" = image;
+    "${prefix}_SBOM" = image.sbom;
+    "${prefix}_MATERIALS" = image.sbom.materials;
+  };
+in
+pkgs.runCommand "sbom"
+  (variables "APP_EXAMPLE" images.app-example
+    // variables "APP_EXAMPLE_MODERN" images.app-example-modern
+    // variables "PLATFORM" images.image
+    // variables "PLATFORM_FULL" images.image-full) ''
+  set -o pipefail
+  mkdir "$out"
+  cd ${source}
+  export HOME=$TMPDIR PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
+  ${testEnvironment}/bin/python -m pytest -p no:cacheprovider --junitxml "$out/junit.xml" tests/sbom 2>&1 | tee "$out/log"
+''

@@ -1,0 +1,98 @@
+"""What an image holds, as far as a bill of materials asks: paths and distributions."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import hashlib
+import io
+import json
+import tarfile
+import zipfile
+from dataclasses import dataclass, field
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+STORE = "nix/store/"
+
+
+@dataclass
+class ImageContents:
+    """The files of an image, from all its layers, whatever an upper one covers.
+
+    digest: the SHA-256 of the configuration; paths: of files and links, without the
+    slash at the beginning; distributions: METADATA by the folder *.dist-info, a path;
+    wheels: METADATA and the file's SHA-256 by the path of the wheel.
+    """
+
+    digest: str
+    configuration: dict[str, Any]
+    paths: set[str] = field(default_factory=set)
+    distributions: dict[str, Message] = field(default_factory=dict)
+    wheels: dict[str, tuple[Message, str]] = field(default_factory=dict)
+
+    @property
+    def store_paths(self) -> set[str]:
+        """The names in the Nix store of which files are in the image."""
+        return {
+            path[len(STORE) :].partition("/")[0]
+            for path in self.paths
+            if path.startswith(STORE)
+        }
+
+
+def read_image(archive: Path) -> ImageContents:
+    """Read an image archive (Docker Image Specification v1.2)."""
+    with tarfile.open(archive, "r:") as outer:
+
+        def read(name: str) -> bytes:
+            content = outer.extractfile(name)
+            assert content is not None
+            return content.read()
+
+        (manifest,) = json.loads(read("manifest.json"))
+        configuration = read(manifest["Config"])
+        digest = hashlib.sha256(configuration).hexdigest()
+        contents = ImageContents(digest, json.loads(configuration))
+        for name in manifest["Layers"]:
+            with tarfile.open(fileobj=outer.extractfile(name), mode="r:") as layer:
+                read_layer(layer, contents)
+    return contents
+
+
+def read_layer(layer: tarfile.TarFile, contents: ImageContents) -> None:
+    """Add what a layer holds."""
+    for member in layer:
+        if member.isdir():
+            continue
+        path = member.name.removeprefix("./")
+        contents.paths.add(path)
+        folder, _, file = path.rpartition("/")
+        is_distribution = file == "METADATA" and folder.endswith(".dist-info")
+        if not member.isfile() or not (is_distribution or file.endswith(".whl")):
+            continue
+        extracted = layer.extractfile(member)
+        assert extracted is not None
+        content = extracted.read()
+        if is_distribution:
+            contents.distributions[folder] = parse(content)
+        else:
+            metadata = wheel_metadata(content)
+            contents.wheels[path] = metadata, hashlib.sha256(content).hexdigest()
+
+
+def parse(content: bytes) -> Message:
+    """The fields of a METADATA (PEP 566)."""
+    return email.message_from_bytes(content, policy=email.policy.compat32)
+
+
+def wheel_metadata(content: bytes) -> Message:
+    """The METADATA of a wheel (PEP 427)."""
+    with zipfile.ZipFile(io.BytesIO(content)) as wheel:
+        (name,) = [
+            name
+            for name in wheel.namelist()
+            if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
+        ]
+        return parse(wheel.read(name))
