@@ -103,7 +103,12 @@ def ratio(value: float) -> str:
 
 def table(rows: Sequence[Row], heading: str) -> str:
     """The rows as a table in Markdown below a line that says how they were taken."""
-    lines = [heading, "", "| what | ours | peer | ratio | aim |", "|---|---|---|---|---|"]
+    lines = [
+        heading,
+        "",
+        "| what | ours | peer | ratio | aim |",
+        "|---|---|---|---|---|",
+    ]
     for row in rows:
         peer = ""
         if row.peer is not None:

@@ -89,6 +89,10 @@ def measure_start(runs: int, image: str, peer: str) -> list[Row]:
     """Rows of the first answer and memory. image, peer: names that Docker knows."""
     used: dict[str, list[float]] = {image: [], peer: []}
 
+    def nothing(name: str) -> Callable[[int], float]:
+        words = ("docker", "run", "--rm", "--entrypoint", "/bin/sh", name, "-c", ":")
+        return lambda _: seconds(lambda: run(*words))
+
     def started(name: str) -> Callable[[int], float]:
         def work(_: int) -> float:
             taken, bytes_used = start(name)
@@ -97,12 +101,20 @@ def measure_start(runs: int, image: str, peer: str) -> list[Row]:
 
         return work
 
-    times = [median(t) for t in alternate(runs, started(image), started(peer))]
+    works = (started(image), started(peer), nothing(image), nothing(peer))
+    times = [median(figures) for figures in alternate(runs, *works)]
     kept = [median(used[image][1:]), median(used[peer][1:])]
     against = "Dockerfile on slim Debian"
     aim = "≤ 0.75, better ≤ 0.6"
     return [
         Row("`docker run` → first answer", times[0], "s", against, times[1], aim),
+        Row(
+            "Docker's share: `docker run` of `sh -c :`",
+            times[2],
+            "s",
+            against,
+            times[3],
+        ),
         Row("memory after it", kept[0], "B", against, kept[1]),
     ]
 

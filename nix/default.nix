@@ -60,7 +60,7 @@ in
   packages = exampleImages // {
     inherit image image-full;
     poetry = poetry { python = pkgs.python39; };
-    inherit (proof) docker-tests;
+    inherit (proof) docker-tests record-digests reproducibility;
     bench = import ./bench.nix {
       inherit pkgs example applicationServer;
       inherit (proof) testEnvironment wheels;
