@@ -11,7 +11,7 @@ pkgs.runCommand "format" { nativeBuildInputs = [ pkgs.shellcheck ]; } ''
     ${testEnvironment}/bin/black --check --diff --config nix/template/pyproject.toml nix/template
     ${testEnvironment}/bin/flake8 --config nix/checks/flake8.ini bench nix tests app-example
     for folder in bench nix nix/checks nix/application_server nix/entrypoints nix/formats nix/sbom nix/mirror/command nix/mirror/builders nix/mirror/poetry2nix \
-        tests tests/application_server tests/bench tests/entrypoints tests/formats tests/sbom tests/image tests/machine tests/mirror tests/mirror/corpus; do
+        tests tests/application_server tests/bench tests/checks tests/entrypoints tests/formats tests/sbom tests/image tests/machine tests/mirror tests/mirror/corpus; do
       MYPYPATH=$folder:nix:nix/checks:nix/formats:nix/sbom:nix/mirror/command:nix/mirror/builders:nix/mirror/poetry2nix:tests/mirror/support:bench \
         ${testEnvironment}/bin/mypy --config-file nix/checks/mypy.ini --cache-dir "$TMPDIR/mypy" "$folder"/*.py
     done
