@@ -60,7 +60,12 @@ in
   packages = exampleImages // {
     inherit image image-full;
     poetry = poetry { python = pkgs.python39; };
-    inherit (proof) docker-tests;
+    inherit (proof) docker-tests record-digests reproducibility;
+    bench = import ./bench.nix {
+      inherit pkgs example applicationServer;
+      inherit (proof) testEnvironment wheels;
+      images = { inherit image; app-example = example.images.production; };
+    };
     default = image;
   };
   apps.app-example = example.outputs.apps.${pkgs.stdenv.hostPlatform.system}.default;

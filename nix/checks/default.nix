@@ -51,8 +51,19 @@ let
     SKOPEO = pkgs.skopeo;
     REGISTRY = pkgs.docker-distribution;
   };
+
+  digests = import ./digests.nix {
+    inherit pkgs;
+    images = removeAttrs images [ "app-example-edited" ];
+    recorded = pkgs.recordedDigests;
+  };
 in
 {
+  inherit testEnvironment;
+  record-digests = digests.record;
+  reproducibility = import ./reproducibility.nix { inherit pkgs; };
+  wheels = dockerfileVariables.WHEELS;
+
   checks = {
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
@@ -65,7 +76,9 @@ in
       inherit pkgs testEnvironment tests;
       imageVariables = { inherit (imageVariables) APP_EXAMPLE_IMAGE; };
     };
-  } // applicationChecks;
+  } // applicationChecks
+  # A package source may say what its images are to be.
+  // lib.optionalAttrs (pkgs ? recordedDigests) { digests = digests.check; };
 
   docker-tests = import ./docker_tests.nix {
     inherit pkgs lib testEnvironment tests;

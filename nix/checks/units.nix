@@ -9,5 +9,5 @@ pkgs.runCommand "units" { } ''
   cd source
   export HOME=$PWD PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
   ${testEnvironment}/bin/python -m pytest -p no:cacheprovider --junitxml "$out/junit.xml" \
-    tests/application_server tests/entrypoints tests/formats tests/mirror 2>&1 | tee "$out/log"
+    tests/application_server tests/bench tests/checks tests/entrypoints tests/formats tests/mirror 2>&1 | tee "$out/log"
 ''

@@ -53,6 +53,9 @@ let
 
     vmTools = import ./vm_tools.nix { inherit lib; inherit (final) mirror writeText busybox; };
 
+    # What nix/checks/digests.nix compares the images with.
+    recordedDigests = ./digests.json;
+
     dockerTools = import ./docker_tools.nix { inherit lib; pkgs = final; };
   };
 in

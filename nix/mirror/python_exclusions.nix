@@ -16,4 +16,15 @@
   "etc/init.d"
   "etc/bindresvport.blacklist"
   "lib/mime"
+  "lib/python3.*/test" # the standard library's tests and their helpers
+  "lib/python3.*/lib-dynload/_*test*" # extension modules that only those tests load
+  "lib/python3.*/lib-dynload/xxlimited*" # an example of an extension module
+  "lib/python3.*/turtle.py" # needs tkinter, which Debian packages apart
+  "lib/python3.*/turtledemo" # its examples
+  "share/gcc" # how the debugger prints C++
+  "share/gdb" # the same, and Python's
+  "share/binfmts" # for binfmt_misc's register
+  "lib/x86_64-linux-gnu/engines-*" # OpenSSL's drivers of hardware, which Python's ssl cannot load
+  "lib/x86_64-linux-gnu/krb5" # plugins that log in to Kerberos; NIS is all that needs its libraries
+  "lib/x86_64-linux-gnu/libmpdec++.so*" # the C++ interface; the decimal module takes the C one
 ]

@@ -24,7 +24,7 @@ COMPILERS = {
     "rustc",
 }
 BUDGET = {
-    "app-example": 80_000_000,
+    "app-example": 74_000_000,
     "app-example-modern": 115_000_000,
     "platform": 130_000_000,
     "platform-full": 320_000_000,
@@ -101,6 +101,53 @@ def test_no_documentation(archives: Mapping[str, Image], name: str) -> None:
         lambda entry: re.search(r"/share/(doc|man|info)/", entry.path) is not None
     )
     assert not complaint(image, list(found))
+
+
+@images
+def test_nothing_that_no_application_imports(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    found = image.matching(
+        lambda entry: re.search(
+            r"/lib/python[0-9.]+/(test|tkinter|idlelib|turtledemo|ensurepip)(/|$)"
+            r"|/lib-dynload/(_.*test|xxlimited)"
+            r"|/(gconv|engines-[^/]*|krb5|audit)(/|$)"
+            r"|/share/(i18n|locale|gdb|gcc|terminfo)(/|$)"
+            r"|/locale-archive$",
+            entry.path,
+        )
+        is not None
+        and "/site-packages/" not in entry.path
+    )
+    if name == "platform-full":
+        # the machine descriptions that gcc reads
+        found = (entry for entry in found if "-gcc-" not in entry.path)
+    assert not complaint(image, list(found))
+
+
+@images
+def test_byte_code_once(archives: Mapping[str, Image], name: str) -> None:
+    """One .pyc a module, none beside an extension module."""
+    image = archives[name]
+    paths = {entry.path for entry in image.entries}
+    extensions = {
+        f"{path.rpartition('/')[0]}/{path.rpartition('/')[2].partition('.')[0]}"
+        for path in paths
+        if path.endswith(".so")
+    }
+    compiled = [
+        entry
+        for entry in image.matching(lambda entry: entry.path.endswith(".pyc"))
+        if entry.path.startswith("/nix/store/")
+    ]
+    assert len(compiled) > 500
+    for entry in compiled:
+        folder, _, file = entry.path.rpartition("/__pycache__/")
+        module, tag, _ = file.rsplit(".", 2)
+        assert re.fullmatch(r"cpython-3[0-9]+", tag), entry.path
+        assert f"{folder}/{module}.py" in paths, entry.path
+        assert f"{folder}/{module}" not in extensions, entry.path
 
 
 @images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import os
 import subprocess
 import sys
@@ -112,3 +113,13 @@ def test_a_share_that_fails_is_told(
 ) -> None:
     monkeypatch.setattr(compile_byte_code, "__file__", str(tmp_path / "nowhere.py"))
     assert compile_byte_code.main([str(tmp_path)]) == 1
+
+
+def test_what_an_extension_module_hides_is_left_out(tmp_path: Path) -> None:
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    for name in ("hidden.py", f"hidden{suffix}", "seen.py"):
+        (tmp_path / name).touch()
+    assert compile_folder(tmp_path).returncode == 0
+    assert [Path(name).name.partition(".")[0] for name in byte_code(tmp_path)] == [
+        "seen"
+    ]

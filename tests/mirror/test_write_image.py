@@ -307,3 +307,20 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
 )
 def test_times(text: str, expected: str) -> None:
     assert write_image.timestamp(text) == expected
+
+
+@given(
+    name=st.text(st.characters(blacklist_characters="\0"), min_size=1, max_size=120),
+    link=st.text(st.characters(blacklist_characters="\0"), max_size=120),
+    mode=st.integers(0, 0o7777),
+    length=st.integers(0, 2**40),
+    kind=st.sampled_from([tarfile.REGTYPE, tarfile.SYMTYPE]),
+)
+def test_headers_are_those_of_tarfile(
+    name: str, link: str, mode: int, length: int, kind: bytes
+) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.type, entry.size, entry.linkname = mode, kind, length, link
+    entry.mtime = write_image.STORE_MTIME
+    expected = entry.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+    assert write_image.header(name, mode, kind, length, link) == expected

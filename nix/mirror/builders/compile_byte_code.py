@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from py_compile import compile as compile_module
@@ -31,10 +32,14 @@ MODES = {
 def compile_share(folder: Path, share: int, mode: str) -> None:
     """Compile every SHARES-th module below `folder`, beginning with number `share`.
 
-    A file that is no Python of this version is left alone, as pip and compileall do.
+    A file that is no Python of this version is left alone, as pip and compileall do,
+    and a module that lies beside itself as an extension module: Python imports that one
+    (FileFinder in importlib's reference, "Setting up an importer").
     """
     modules = sorted(path for path in folder.rglob("*.py") if path.is_file())
     for module in modules[share::SHARES]:
+        if any(module.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES):
+            continue
         compile_module(str(module), invalidation_mode=MODES[mode], quiet=2)
 
 

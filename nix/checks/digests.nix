@@ -1,0 +1,27 @@
+# The digests of all images are the recorded ones: whoever changes an image, sees it in a diff.
+# `recorded` holds for one package source alone; `record` writes it anew.
+{ pkgs, images, recorded }:
+
+let
+  inherit (pkgs) lib;
+  python = "${pkgs.python39}/bin/${pkgs.python39.executable} -I -B";
+  arguments = lib.concatStringsSep " " (lib.mapAttrsToList (name: image: "${name}=${image}") images);
+in
+{
+  check = pkgs.runCommand "digests" { } ''
+    set -o pipefail
+    ${python} ${./image_digests.py} --recorded ${recorded} ${arguments} 2>&1 | tee "$out"
+  '';
+
+  record = pkgs.writeShellScriptBin "record-digests" ''
+    set -e
+    file=nix/mirror/digests.json
+    if [ ! -f "$file" ]; then
+      echo "record-digests: no $file here: start it in the repository's folder" >&2
+      exit 1
+    fi
+    trap 'rm -f "$file.new"' EXIT
+    ${python} ${./image_digests.py} ${arguments} > "$file.new"
+    mv "$file.new" "$file"
+  '';
+}

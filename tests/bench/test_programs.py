@@ -1,0 +1,34 @@
+"""What is missing, or fails, is one line."""
+
+from __future__ import annotations
+
+import urllib.request
+from pathlib import Path
+
+import pytest
+from measurement import BenchError
+from programs import demand, given, run, served_index
+
+
+def test_missing_programs_are_named_with_their_packages() -> None:
+    with pytest.raises(BenchError, match="apt-get install it that$"):
+        demand({"no-such-program": "that", "none-like-it": "it", "sh": "dash"})
+
+
+def test_a_failing_command_shows_its_last_line() -> None:
+    with pytest.raises(BenchError, match="sh -c .*: the reason$"):
+        run("sh", "-c", "echo noise >&2; echo the reason >&2; exit 3")
+
+
+def test_a_missing_variable_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WHEELS", raising=False)
+    with pytest.raises(BenchError, match=r"nix run \.#bench"):
+        given("WHEELS")
+
+
+def test_the_index_lists_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "example").mkdir()
+    (tmp_path / "example/example-1.whl").touch()
+    with served_index(tmp_path) as url:
+        with urllib.request.urlopen(f"{url}/example/", timeout=10) as page:
+            assert b"example-1.whl" in page.read()
