@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ def test_one_line_errors_are_json_as_well(
     project: Path, start: Start, variables: dict[str, str], told: str
 ) -> None:
     (project / "telling.py").write_text(APPLICATION)
-    (project / "hook").write_text("#!/bin/sh\nexit 4\n")
+    (project / "hook").write_text(f"#!{sys.executable}\nraise SystemExit(4)\n")
     (project / "hook").chmod(0o755)
     server = start(LOG_FORMAT="json", **{"MODULE_NAME": "telling", **variables})
     assert server.wait() != 0
