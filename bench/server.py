@@ -17,9 +17,16 @@ from measurement import BenchError, Row, alternate, median, poll, seconds
 
 CONNECTIONS = 16
 RUN_SECONDS = 3
+REQUESTS = re.compile(r"(\d+) requests in")
 RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 HALF = re.compile(r"^\s+50%\s+([0-9.]+)(us|ms|s)", re.MULTILINE)
 ALMOST = re.compile(r"^\s+99%\s+([0-9.]+)(us|ms|s)", re.MULTILINE)
+FIGURES = (
+    ("requests", "1/s", "≥ 0.97, better ≥ 1"),
+    ("processor time of a request", "ms", ""),
+    ("latency, half", "ms", ""),
+    ("latency, 99 of 100", "ms", ""),
+)
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -43,7 +50,7 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def container(image: str, port: int, *options: str) -> Iterator[str]:
+def container(image: str, *options: str) -> Iterator[str]:
     """A container of an image, removed at the end; gives its identity."""
     identity = run("docker", "run", "--detach", *options, image).strip()
     try:
@@ -120,8 +127,11 @@ def measure_start(runs: int, image: str, peer: str) -> list[Row]:
 
 
 @contextmanager
-def outside(port: int, workers: int) -> Iterator[None]:
-    """The application served by the same interpreter and packages without a container."""
+def outside(port: int, workers: int) -> Iterator[int]:
+    """The application served by the same interpreter and packages without a container.
+
+    Gives the number of Gunicorn's process.
+    """
     environment = {
         "BIND": f"127.0.0.1:{port}",
         "WORKERS": str(workers),
@@ -143,62 +153,82 @@ def outside(port: int, workers: int) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
 
 
 @contextmanager
-def inside(image: str, port: int, workers: int) -> Iterator[None]:
-    """The image's container on the host's network."""
+def inside(image: str, port: int, workers: int) -> Iterator[int]:
+    """The image's container on the host's network; gives the number of Gunicorn's process."""
     variables = (f"BIND=127.0.0.1:{port}", f"WORKERS={workers}", "ACCESS_LOG=")
     options = [word for variable in variables for word in ("--env", variable)]
-    with container(image, port, "--network", "host", *options):
-        yield
+    with container(image, "--network", "host", *options) as identity:
+        yield int(run("docker", "inspect", "--format", "{{.State.Pid}}", identity))
 
 
-def load(port: int) -> tuple[float, float, float]:
-    """Requests by second, and milliseconds in which 50 and 99 of 100 are answered."""
+def processor_seconds(pid: int) -> float:
+    """The processor's time that a process and its children have used.
+
+    Source: proc(5), /proc/PID/stat (utime, stime), /proc/PID/task/TID/children.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(
+        processor_seconds(int(child)) for child in children
+    )
+
+
+def load(port: int, pid: int) -> tuple[float, float, float, float]:
+    """How a server fares under load: one figure each of FIGURES.
+
+    pid: Gunicorn's process.
+    """
     words = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{RUN_SECONDS}s", "--latency")
+    before = processor_seconds(pid)
     output = run(*words, f"http://127.0.0.1:{port}/")
+    used = processor_seconds(pid) - before
     rate, half, almost = RATE.search(output), HALF.search(output), ALMOST.search(output)
-    if rate is None or half is None or almost is None or "Non-2xx" in output:
+    count = REQUESTS.search(output)
+    if not (rate and half and almost and count) or "Non-2xx" in output:
         raise BenchError(f"wrk: {output.strip().splitlines()[-1]}")
     return (
         float(rate[1]),
+        1000 * used / int(count[1]),
         float(half[1]) * MILLISECONDS[half[2]],
         float(almost[1]) * MILLISECONDS[almost[2]],
     )
 
 
 def measure_requests(runs: int, image: str) -> list[Row]:
-    """Rows of requests by second and latency, with 1 and 2 workers."""
+    """Rows of requests by second, their cost and latency, with 1 and 2 workers."""
     rows = []
     for workers in (1, 2):
-        places = (free_port(), free_port())
-        figures: list[list[tuple[float, float, float]]] = [[], []]
+        ports = (free_port(), free_port())
+        taken: list[list[tuple[float, ...]]] = [[], []]
 
-        def loaded(place: int) -> Callable[[int], float]:
+        def loaded(place: int, pid: int) -> Callable[[int], float]:
             def work(_: int) -> float:
-                figures[place].append(load(places[place]))
+                taken[place].append(load(ports[place], pid))
                 return 0.0
 
             return work
 
-        with inside(image, places[0], workers), outside(places[1], workers):
-            for port in places:
+        with inside(image, ports[0], workers) as ours, outside(
+            ports[1], workers
+        ) as theirs:
+            for port in ports:
                 poll(lambda: answers(port), "an answer of the application")
-            alternate(runs, loaded(0), loaded(1))
-        (rate, half, almost), (peer_rate, peer_half, peer_almost) = (
-            [median(column) for column in zip(*figure[1:])] for figure in figures
-        )
-        against = "no container"
+            alternate(runs, loaded(0, ours), loaded(1, theirs))
+        columns = [list(zip(*figures[1:])) for figures in taken]
         what = f"{workers} worker{'s' if workers > 1 else ''}"
-        aim = "≥ 0.97, better ≥ 1"
-        rows += [
-            Row(f"requests, {what}", rate, "1/s", against, peer_rate, aim),
-            Row(f"latency, half, {what}", half, "ms", against, peer_half),
-            Row(f"latency, 99 of 100, {what}", almost, "ms", against, peer_almost),
-        ]
+        for (name, unit, aim), figures, others in zip(FIGURES, *columns):
+            rows.append(
+                Row(
+                    *(f"{name}, {what}", median(figures), unit),
+                    *("no container", median(others), aim),
+                )
+            )
     return rows

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from images import gzipped, manifest_size, moved, raw, read_image
 
-from archives import CONFIGURATION, write_archive
+from bench_archives import CONFIGURATION, write_archive
 
 
 @pytest.fixture
