@@ -42,6 +42,11 @@ pkgs.lib.overrideDerivation (pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
 ''))
   (attributes: {
     requiredSystemFeatures = [ ];
-    builder = "${pkgs.coreutils}/bin/timeout";
-    args = [ "--kill-after=10" seconds attributes.builder ] ++ attributes.args;
+    # The shell stays the builder: `timeout` closes its output before it ends, which Nix takes for the
+    # end, and kills what is there still.
+    args = [
+      "-c"
+      "${pkgs.coreutils}/bin/timeout --kill-after=10 ${seconds} \"$0\" \"$@\"; exit $?"
+      attributes.builder
+    ] ++ attributes.args;
   })
