@@ -23,6 +23,11 @@ RESTRICTIONS = {
     "no /dev/shm": ("--tmpfs", "/dev/shm:ro"),
     "few processes": ("--pids-limit", "20"),
     "little memory": ("--memory", "96m"),
+    "the manifest's": (
+        *("--user", "1001:0", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),
+        *("--security-opt", "no-new-privileges", "--env", "WORKER_TMP_DIR=/tmp"),
+        *("--env", "LOG_FORMAT=json"),
+    ),
     "all at once": (
         *("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),
         *("--security-opt", "no-new-privileges", "--user", "123456:0"),
