@@ -12,9 +12,14 @@ let
     filter = entry: type: !(isLitter (baseNameOf entry));
   };
 
-  # The whole repository, and the tests alone: an edit elsewhere repeats no run of the images' tests.
+  # The whole repository, the tests, and those of the images alone: an edit elsewhere repeats no run.
   source = folder "source" ../..;
   tests = folder "tests" ../../tests;
+  imageTests = pkgs.runCommand "image-tests" { } ''
+    mkdir "$out"
+    cp -r ${folder "image" ../../tests/image} "$out/image"
+    cp ${../../tests/pytest.ini} "$out/pytest.ini"
+  '';
 
   # Paths of the image archives, as the tests below tests/image expect them.
   imageVariables = {
@@ -71,9 +76,10 @@ in
     compiler = import ./compiler.nix { inherit pkgs compiler; };
     sbom = import ./sbom.nix { inherit pkgs environment source images; };
     nixpkgs = import ./nixpkgs.nix { inherit pkgs; };
-    closure = import ./closure.nix { inherit pkgs testEnvironment tests imageVariables; };
+    closure = import ./closure.nix { inherit pkgs testEnvironment imageVariables; tests = imageTests; };
     vm = import ./vm.nix {
-      inherit pkgs testEnvironment tests;
+      inherit pkgs testEnvironment;
+      tests = imageTests;
       imageVariables = { inherit (imageVariables) APP_EXAMPLE_IMAGE; };
     };
   } // applicationChecks

@@ -35,6 +35,22 @@ LOAD_SECONDS = 240.0
 
 Made = TypeVar("Made")
 
+# Does what the path says, such as /sleep/3 or /block/60, and answers with the action.
+ACTING_APPLICATION = """
+import asyncio, os, time
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    action, _, seconds = scope["path"].strip("/").partition("/")
+    if action == "sleep":
+        await asyncio.sleep(float(seconds))
+    elif action == "block":
+        time.sleep(float(seconds))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": action.encode()})
+"""
+
 
 def poll(holds: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
     """Ask until the answer is true; returns it. AssertionError after the deadline."""

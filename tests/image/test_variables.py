@@ -9,22 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .conftest import Container, StartContainer, docker, poll
-
-APPLICATION = """
-import asyncio, os, time
-
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    action, _, seconds = scope["path"].strip("/").partition("/")
-    if action == "sleep":
-        await asyncio.sleep(float(seconds))
-    elif action == "block":
-        time.sleep(float(seconds))
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": action.encode()})
-"""
+from .conftest import ACTING_APPLICATION, Container, StartContainer, docker, poll
 
 
 @pytest.fixture
@@ -32,7 +17,7 @@ def mounts(tmp_path: Path) -> tuple[str, ...]:
     """Options that mount an application, and /logs, which any user may write."""
     tmp_path.chmod(0o755)
     (tmp_path / "app").mkdir()
-    (tmp_path / "app/main.py").write_text(APPLICATION)
+    (tmp_path / "app/main.py").write_text(ACTING_APPLICATION)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs").chmod(0o777)
     return (

@@ -9,12 +9,13 @@ from typing import Optional
 
 import licences
 import pytest
+from debian.copyright import Header
 from hypothesis import given
 from hypothesis import strategies as st
 from licences import SPDX, Licence
 
-COPYRIGHT = """\
-Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+COPYRIGHT = f"""\
+Format: {Header().format}
 
 Files: *
 Copyright: 2020 Somebody
