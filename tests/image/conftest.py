@@ -182,17 +182,28 @@ def archives() -> Mapping[str, Image]:
 
 
 @pytest.fixture(scope="session")
-def loaded(archives: Mapping[str, Image]) -> Mapping[str, str]:
-    """Each image, loaded into Docker: name to identity, the configuration's SHA-256."""
+def loaded(archives: Mapping[str, Image]) -> Iterator[Mapping[str, str]]:
+    """Each image, loaded into Docker: name to identity, the configuration's SHA-256.
+
+    A tag of the session's own keeps it, whatever becomes of the one that it was loaded
+    with.
+    """
+    tags: list[str] = []
+    session = f"test-{uuid.uuid4().hex}"
 
     def load(name: str) -> str:
         image = archives[name]
         with open(image.path, "rb") as archive:
             command = ["docker", "load", "--quiet"]
             subprocess.run(command, stdin=archive, check=True, timeout=LOAD_SECONDS)
-        return f"sha256:{image.manifest['Config'].partition('.')[0]}"
+        identity = f"sha256:{image.manifest['Config'].partition('.')[0]}"
+        tags.append(f"{session}:{name}")
+        docker("tag", identity, tags[-1])
+        return identity
 
-    return OnDemand(archives, load)
+    yield OnDemand(archives, load)
+    if tags:
+        docker("image", "rm", *tags, check=False)
 
 
 class Containers:
