@@ -70,6 +70,7 @@ let
           --customisation-layer ${layer}/layer.tar \
           --created ${lib.escapeShellArg created} \
           --max-layers ${toString maxLayers} \
+          --jobs "$NIX_BUILD_CORES" \
           ${lib.optionalString includeStorePaths "--closure configuration-closure --closure layer-closure"} \
           --without ${configuration} --without ${layer}'';
     };

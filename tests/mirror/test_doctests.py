@@ -9,9 +9,9 @@ import pytest
 
 MODULES = [
     *("address", "apt_configuration", "build_wheel", "command_line"),
-    *("distribution_files", "download", "lock", "locked_packages", "needed_files"),
-    *("nix_command", "nix_version", "package_index", "program", "progress"),
-    *("project_folder", "transport", "write_image"),
+    *("distribution_files", "download", "layer_choice", "lock", "locked_packages"),
+    *("needed_files", "nix_command", "nix_version", "package_index", "parallel"),
+    *("program", "progress", "project_folder", "transport", "write_image"),
 ]
 
 

@@ -16,8 +16,6 @@ from typing import Any
 
 import pytest
 import write_image
-from hypothesis import given
-from hypothesis import strategies as st
 from image_parts import (
     FILES,
     NAMES,
@@ -26,88 +24,6 @@ from image_parts import (
     docker_archive,
     store_path,
 )
-
-GRAPHS = st.dictionaries(
-    st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES), max_size=4)
-)
-
-
-@given(GRAPHS)
-def test_each_path_comes_after_what_it_refers_to(graph: dict[str, list[str]]) -> None:
-    ordered = write_image.in_order(graph, [])
-    assert len(set(ordered)) == len(ordered)
-    assert set(graph) <= set(ordered)
-
-    def reaches(start: str, end: str, seen: frozenset[str]) -> bool:
-        return start == end or any(
-            reaches(below, end, seen | {start})
-            for below in graph.get(start, [])
-            if below not in seen
-        )
-
-    for path, below in graph.items():
-        for reference in below:
-            if not reaches(reference, path, frozenset()):
-                assert ordered.index(reference) < ordered.index(path)
-
-
-@given(GRAPHS, st.randoms(), st.sets(st.sampled_from(NAMES)))
-def test_the_order_depends_on_names_alone(
-    graph: dict[str, list[str]], random: Any, without: set[str]
-) -> None:
-    items = list(graph.items())
-    random.shuffle(items)
-    turned = {path: below[::-1] for path, below in items}
-    ordered = write_image.in_order(graph, without)
-    assert ordered == write_image.in_order(turned, without)
-    assert not without & set(ordered)
-
-    def renamed(path: str) -> str:
-        return "z" * 32 + path[32:]
-
-    moved = {renamed(path): list(map(renamed, below)) for path, below in items}
-    expected = list(map(renamed, write_image.in_order(graph, [])))
-    assert write_image.in_order(moved, []) == expected
-
-
-@given(st.dictionaries(st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES))))
-def test_closures_are_read_as_nix_writes_them(graph: dict[str, list[str]]) -> None:
-    import tempfile
-
-    with tempfile.NamedTemporaryFile("w") as file:
-        for path, references in graph.items():
-            lines = [path, "" if len(references) % 2 else "/nix/store/x.drv"]
-            file.write("\n".join([*lines, str(len(references)), *references]) + "\n")
-        file.flush()
-        assert write_image.read_closures([Path(file.name)]) == graph
-
-
-@given(sizes=st.lists(st.integers(0, 1000), max_size=20), most=st.integers(min_value=1))
-def test_groups(sizes: list[int], most: int) -> None:
-    paths = [str(number) for number in range(len(sizes))]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write_image, "size", lambda path: sizes[int(str(path))])
-        groups = write_image.group(paths, most)
-    assert [path for group in groups for path in group] == paths
-    assert len(groups) == min(len(paths), most)
-    assert all(groups)
-
-
-def test_large_paths_keep_their_layers() -> None:
-    sizes = {"a": 1, "b": 900, "c": 2, "d": 3, "e": 800}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(write_image, "size", lambda path: sizes[str(path)])
-        assert write_image.group(list("abcde"), 4) == [["a"], ["b"], ["c", "d"], ["e"]]
-
-
-def test_sizes_do_not_depend_on_the_file_system(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    (folder / "many").mkdir(parents=True)
-    (folder / "many/file").write_bytes(b"12345")
-    (folder / "link").symlink_to("many")
-    assert write_image.size(folder) == 5 + len("many")
-    assert write_image.size(folder / "many/file") == 5
-    assert write_image.size(folder / "link") == len("many")
 
 
 class Image:
@@ -193,7 +109,7 @@ def test_the_same_bytes_whatever_surrounds_them(tmp_path: Path) -> None:
         done = subprocess.run(
             [
                 sys.executable,
-                "-IB",
+                "-EsB",
                 write_image.__file__,
                 *arguments(root, paths=paths),
             ],
@@ -280,14 +196,64 @@ def test_what_is_there_is_not_overwritten(
     assert (tmp_path / "image.tar").read_bytes() == b"mine"
 
 
-def test_memory_is_bounded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("jobs", ["0", "1", "2", "5"])
+def test_the_same_bytes_from_any_number_of_processes(jobs: str, tmp_path: Path) -> None:
+    paths = [store_path(tmp_path, name, list(FILES)) for name in NAMES[:4]]
+    assert write_image.main(arguments(tmp_path, paths=paths)) == 0
+    expected = (tmp_path / "image.tar").read_bytes()
+    (tmp_path / "image.tar").unlink()
+    assert write_image.main(arguments(tmp_path, "--jobs", jobs, paths=paths)) == 0
+    assert (tmp_path / "image.tar").read_bytes() == expected
+
+
+def test_the_decision_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [store_path(tmp_path, name, list(FILES)) for name in NAMES[:3]]
+    words = arguments(tmp_path, paths=paths)
+    words[words.index("--max-layers") + 1] = "3"
+    assert write_image.main(words) == 0
+    image = Image(tmp_path / "image.tar")
+    assert capsys.readouterr().out.splitlines() == [
+        f"layer {number}: {len(content) / 1e6:.2f} MB, sha256:{name[:12]}: {members}"
+        for number, name, content, members in zip(
+            range(1, 4),
+            image.manifest["Layers"],
+            image.layers,
+            ("p0, p1", "p2", "files"),
+        )
+    ]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_layer_that_changes_meanwhile_is_an_error(
+    jobs: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    paths = [store_path(tmp_path, name, list(FILES)) for name in NAMES[:2]]
+    in_processes = write_image.in_processes
+
+    def changed(*words: Any) -> list[Any]:
+        store_path(tmp_path, NAMES[1] + "/more", list(FILES))
+        return in_processes(*words)
+
+    monkeypatch.setattr(write_image, "in_processes", changed)
+    assert write_image.main(arguments(tmp_path, "--jobs", jobs, paths=paths)) == 1
+    assert capsys.readouterr().err == "error: p1 changed while it was read\n"
+    assert not (tmp_path / "image.tar").exists()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_memory_is_bounded(jobs: str, tmp_path: Path) -> None:
     path = tmp_path / "nix/store" / NAMES[0]
     path.mkdir(parents=True)
     with open(path / "large", "wb") as file:
         file.truncate(48 << 20)
     for number in range(500):
         (path / f"{number}").touch()
-    words = arguments(tmp_path, paths=[path])
+    words = arguments(tmp_path, "--jobs", jobs, paths=[path])
     customisation(tmp_path / "layer.tar", large=bytes(8 << 20))
     tracemalloc.start()
     try:
@@ -307,20 +273,3 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
 )
 def test_times(text: str, expected: str) -> None:
     assert write_image.timestamp(text) == expected
-
-
-@given(
-    name=st.text(st.characters(blacklist_characters="\0"), min_size=1, max_size=120),
-    link=st.text(st.characters(blacklist_characters="\0"), max_size=120),
-    mode=st.integers(0, 0o7777),
-    length=st.integers(0, 2**40),
-    kind=st.sampled_from([tarfile.REGTYPE, tarfile.SYMTYPE]),
-)
-def test_headers_are_those_of_tarfile(
-    name: str, link: str, mode: int, length: int, kind: bytes
-) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.mode, entry.type, entry.size, entry.linkname = mode, kind, length, link
-    entry.mtime = write_image.STORE_MTIME
-    expected = entry.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
-    assert write_image.header(name, mode, kind, length, link) == expected

@@ -9,32 +9,16 @@ a tar is made, or `file`, in which they begin at `offset`.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import write_image
+from image_error import ImageError
 from stream_image import layer_of
-from write_image import HashingWriter, ImageError, Layer
-
-
-class Nowhere:
-    """A file that forgets what is written to it."""
-
-    def write(self, data: Any) -> int:
-        """Count the data as written."""
-        return len(data)
-
-
-def hashed(write: Callable[[Any], None], comment: str) -> Layer:
-    """The layer that `write` writes to the file that it is given."""
-    stream = HashingWriter(Nowhere())  # type: ignore[arg-type]
-    write(stream)
-    return Layer(stream.hash.hexdigest(), comment, stream.count)
+from write_image import Layer, digests
 
 
 def entry(layer: Layer, **source: Any) -> dict[str, Any]:
@@ -60,16 +44,20 @@ def below(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str
     return described, configuration
 
 
+def forget(number: int, offset: int, data: Any) -> None:
+    """Keep nothing of a layer's bytes."""
+
+
 def describe(arguments: argparse.Namespace) -> dict[str, Any]:
     """The description; see main for the arguments. Raises ImageError."""
     layers, base = below(arguments)
-    for paths in write_image.store_layers(arguments, len(layers)):
-        write = partial(write_image.write_store_layer, paths=paths)
-        layers.append(entry(hashed(write, write_image.comment_on(paths)), paths=paths))
-    content = arguments.customisation_layer.read_bytes()
-    files = Layer(hashlib.sha256(content).hexdigest(), "files", len(content))
-    source = str(arguments.customisation_layer)
-    layers.append(entry(files, file=source, offset=0))
+    sources = write_image.own_sources(arguments, len(layers))
+    for layer, source in zip(digests(sources, forget, arguments.jobs), sources):
+        if source.paths:
+            layers.append(entry(layer, paths=source.paths))
+        else:
+            file = str(arguments.customisation_layer)
+            layers.append(entry(layer, file=file, offset=0))
     configuration = write_image.configure(arguments, base, map(layer_of, layers))
     return {
         "name": arguments.name,

@@ -14,13 +14,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
-from write_image import (
-    CHUNK,
-    ArchiveStream,
-    ImageError,
-    Layer,
-    write_store_layer,
-)
+from image_error import ImageError
+from layer_tar import CHUNK, write_store_layer
+from write_image import ArchiveStream, Layer
 
 
 class CountingWriter:
@@ -66,7 +62,7 @@ class ImageStream(ArchiveStream):
         self.target.write(self._header(layer.name, layer.size))
         out = CountingWriter(self.target)
         if "paths" in entry:
-            write_store_layer(out, entry["paths"])  # type: ignore[arg-type]
+            write_store_layer(out.write, entry["paths"])
         else:
             for data in pieces(Path(entry["file"]), entry["offset"], layer.size):
                 out.write(data)

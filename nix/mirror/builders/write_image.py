@@ -1,9 +1,9 @@
 """Writes a layered image as an archive for `docker load`, in one pass over the files.
 
 Format: Docker Image Specification v1.2. The archive is an uncompressed tar of layers,
-each a tar named by its SHA-256, the image's configuration and manifest.json. A layer's
-name and size stand before its content, so its header is written last, over a
-placeholder.
+each a tar named by its SHA-256, the image's configuration and manifest.json. How large
+a layer will be is known before it is written, so that layers are written side by side;
+a layer's name stands before its content, and is written last.
 """
 
 from __future__ import annotations
@@ -11,33 +11,32 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import io
 import json
 import os
-import stat
 import sys
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
-BLOCK = 512
-CHUNK = 1 << 20
-STORE_MTIME = 1
+from image_error import ImageError
+from layer_choice import comment_on, group, in_order, read_closures
+from layer_tar import (
+    BLOCK,
+    CHUNK,
+    STORE_MTIME,
+    Measure,
+    layer_size,
+    measure,
+    write_store_layer,
+)
+from parallel import cores, in_processes
 
-# Fields of a tar header (tar(5), "GNU tar Archives"): longest name and largest size in
-# it, owner and group, and what stands after the name of a link.
-NAME_BYTES = 100
-OCTAL_BYTES = 0o77777777777
-ROOT = 2 * b"0000000\0"
-MAGIC = b"ustar  \0" + bytes(247)
-
-
-class ImageError(Exception):
-    """The image cannot be written; the message is one line that says why."""
+# What opening a file costs, in bytes that are written in that time.
+ENTRY_WEIGHT = 16 << 10
 
 
 @dataclass(frozen=True)
@@ -58,193 +57,74 @@ class Layer:
         return f"{self.digest}/layer.tar"
 
 
-def read_closures(files: Iterable[Path]) -> dict[str, list[str]]:
-    """Store paths and the paths that each refers to.
+@dataclass(frozen=True)
+class Source:
+    """Where a layer's bytes come from.
 
-    files: in the format of `exportReferencesGraph` (Nix manual, "Advanced attributes"):
-    for each path a line with it, one with its deriver, the number of references, and
-    these.
+    comment: what the image's history says of it; size: how many bytes there will be;
+    entries: how many files they are read from; write: passes the bytes to the function
+    that it is given; paths: the store paths, if it is made of some.
     """
-    graph: dict[str, list[str]] = {}
-    for file in files:
-        lines = iter(file.read_text().splitlines())
-        for path in lines:
-            next(lines)
-            count = int(next(lines))
-            graph[path] = [
-                reference for reference in (next(lines) for _ in range(count))
-            ]
-    return graph
+
+    comment: str
+    size: int
+    entries: int
+    write: Callable[[Callable[[Any], object]], None]
+    paths: Sequence[str] = ()
+
+    def take(self, write: Callable[[Any], object]) -> str:
+        """Pass the bytes to `write`; returns their SHA-256, hexadecimal.
+
+        Raises ImageError where there are not as many as there should be.
+        """
+        digest = hashlib.sha256()
+        count = 0
+
+        def pass_on(data: Any) -> None:
+            nonlocal count
+            digest.update(data)
+            write(data)
+            count += len(data)
+
+        self.write(pass_on)
+        if count != self.size:
+            raise ImageError(f"{self.comment} changed while it was read")
+        return digest.hexdigest()
 
 
-def in_order(graph: dict[str, list[str]], without: Iterable[str]) -> list[str]:
-    """The paths so that each comes after what it refers to; otherwise by name.
+def digests(
+    sources: Sequence[Source], write: Callable[[int, int, Any], object], jobs: int
+) -> list[Layer]:
+    """Take the bytes of layers, in up to `jobs` processes at once; returns the layers.
 
-    The name is what follows the hash, so that a changed hash moves nothing. `without`:
-    paths that are left out.
+    write: is given a layer's number, how many of its bytes came before, and bytes.
     """
-    ordered: list[str] = []
-    seen: set[str] = set(without)
 
-    def by_name(path: str) -> tuple[str, str]:
-        return name_of(path), path
+    def take(number: int) -> str:
+        count = 0
 
-    def visit(path: str) -> None:
-        if path in seen:
-            return
-        seen.add(path)
-        for reference in sorted(graph.get(path, ()), key=by_name):
-            visit(reference)
-        ordered.append(path)
+        def pass_on(data: Any) -> None:
+            nonlocal count
+            write(number, count, data)
+            count += len(data)
 
-    for path in sorted(graph, key=by_name):
-        visit(path)
-    return ordered
+        return sources[number].take(pass_on)
 
-
-def name_of(path: str) -> str:
-    """The name of a store path, without the hash.
-
-    >>> name_of("/nix/store/00000000000000000000000000000000-glibc-2.31")
-    'glibc-2.31'
-    """
-    name = path.rpartition("/")[2]
-    return name.partition("-")[2] or name
+    weights = [source.size + ENTRY_WEIGHT * source.entries for source in sources]
+    taken = in_processes(take, weights, jobs)
+    return [
+        Layer(digest, source.comment, source.size)
+        for digest, source in zip(taken, sources)
+    ]
 
 
-def size(path: Path) -> int:
-    """The bytes that a path's files hold.
-
-    Folders do not count: how large they are differs between file systems.
-    """
-    statuses = (status for _, status in entries(str(path)))
-    return sum(
-        status.st_size for status in statuses if not stat.S_ISDIR(status.st_mode)
-    )
-
-
-def group(paths: Sequence[str], most: int) -> list[list[str]]:
-    """Part paths into at most `most` layers: large ones alone, small ones together.
-
-    The order stays. While there are too many, the neighbours that are smallest together
-    are joined, so that what is large and stable keeps a layer of its own.
-    """
-    groups = [[path] for path in paths]
-    sizes = [size(Path(path)) for path in paths]
-
-    def together(index: int) -> int:
-        return sizes[index] + sizes[index + 1]
-
-    while len(groups) > max(most, 1):
-        first = min(range(len(groups) - 1), key=together)
-        groups[first] += groups.pop(first + 1)
-        sizes[first] += sizes.pop(first + 1)
-    return groups
-
-
-class HashingWriter(io.RawIOBase):
-    """Passes bytes on to a file and takes their SHA-256 and count on the way."""
-
-    def __init__(self, target: BinaryIO) -> None:
-        """target: where the bytes go."""
-        self.target = target
-        self.hash = hashlib.sha256()
-        self.count = 0
-
-    def writable(self) -> bool:
-        """Always."""
-        return True
-
-    def tell(self) -> int:
-        """How many bytes were written."""
-        return self.count
-
-    def write(self, data: Any) -> int:
-        """Write all of the data."""
-        self.hash.update(data)
-        self.target.write(data)
-        self.count += len(data)
-        return len(data)
-
-
-def entries(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """A path and all below it, sorted, each with its status; links not followed."""
-    status = os.lstat(path)
-    yield path, status
-    if stat.S_ISDIR(status.st_mode):
-        for name in sorted(os.listdir(path)):
-            yield from entries(f"{path}/{name}")
-
-
-def header(name: str, mode: int, kind: bytes, length: int = 0, link: str = "") -> bytes:
-    """The header of an entry in a layer: owned by root, at the store's time.
-
-    name: relative, of a folder with a slash at its end; kind: a type of tarfile's;
-    length: the bytes of a file; link: what a symbolic link says. The same bytes as
-    tarfile's in GNU format, which takes several times as long: an image has thousands.
-    """
-    place, target = (text.encode("utf-8", "surrogateescape") for text in (name, link))
-    if len(place) > NAME_BYTES or len(target) > NAME_BYTES or length > OCTAL_BYTES:
-        entry = tarfile.TarInfo(name)
-        entry.mode, entry.type, entry.size = mode, kind, length
-        entry.mtime, entry.linkname = STORE_MTIME, link
-        return entry.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
-    fields = b"%s%07o\0%s%011o\0%011o\0        %s%s%s" % (
-        place.ljust(NAME_BYTES, b"\0"),
-        mode,
-        ROOT,
-        length,
-        STORE_MTIME,
-        kind,
-        target.ljust(NAME_BYTES, b"\0"),
-        MAGIC,
-    )
-    return b"%s%06o\0 %s" % (fields[:148], sum(fields), fields[156:])
-
-
-def write_store_layer(target: BinaryIO, paths: Sequence[str]) -> None:
-    """Write a tar of store paths: owned by root, at the store's time.
-
-    What is small goes to the target together, some more than CHUNK bytes at once.
-    Raises ImageError where a file is not as long as it was.
-    """
-    pending = bytearray()
-    written = 0
-
-    def flush() -> None:
-        nonlocal pending, written
-        written += len(pending)
-        target.write(pending)
-        pending = bytearray()
-
-    for folder in ("nix/", "nix/store/"):
-        pending += header(folder, 0o755, tarfile.DIRTYPE)
-    for file, status in (entry for path in paths for entry in entries(path)):
-        name = file.lstrip("/")
-        mode = status.st_mode & 0o7777
-        if stat.S_ISLNK(status.st_mode):
-            pending += header(name, 0o777, tarfile.SYMTYPE, link=os.readlink(file))
-        elif stat.S_ISDIR(status.st_mode):
-            pending += header(f"{name}/", mode, tarfile.DIRTYPE)
-        else:
-            left = status.st_size
-            pending += header(name, mode, tarfile.REGTYPE, left)
-            content = os.open(file, os.O_RDONLY)
-            try:
-                while left:
-                    data = os.read(content, min(CHUNK, left))
-                    if not data:
-                        raise ImageError(f"{file} became shorter while it was read")
-                    left -= len(data)
-                    pending += data
-                    if len(pending) > CHUNK:
-                        flush()
-            finally:
-                os.close(content)
-            pending += bytes(-status.st_size % BLOCK)
-    pending += bytes(2 * BLOCK)
-    pending += bytes(-(written + len(pending)) % tarfile.RECORDSIZE)
-    flush()
+def write_at(file: int, offset: int, data: Any) -> None:
+    """Write all of the data at a place in a file."""
+    left = memoryview(data)
+    while left:
+        count = os.pwrite(file, left, offset)
+        left = left[count:]
+        offset += count
 
 
 class ArchiveStream:
@@ -291,19 +171,25 @@ class ArchiveStream:
 class ImageArchive(ArchiveStream):
     """The archive under way, in a seekable file that is written from its start."""
 
-    def add_stream(self, write: Any, comment: str) -> Layer:
-        """Add a layer that `write` writes to the file it is given."""
-        start = self.target.tell()
-        self.target.write(b"\0" * BLOCK)
-        stream = HashingWriter(self.target)
-        write(stream)
-        layer = Layer(stream.hash.hexdigest(), comment, stream.count)
-        self._pad(stream.count)
+    def add_layers(self, sources: Sequence[Source], jobs: int) -> list[Layer]:
+        """Add layers, written by up to `jobs` processes. Raises ImageError."""
+        headers = []
         end = self.target.tell()
-        self.target.seek(start)
-        self.target.write(self._header(layer.name, stream.count))
+        for source in sources:
+            headers.append(end)
+            end += BLOCK + source.size + -source.size % BLOCK
+        self.target.flush()
+        file = self.target.fileno()
+        os.ftruncate(file, end)
+
+        def write(number: int, count: int, data: Any) -> None:
+            write_at(file, headers[number] + BLOCK + count, data)
+
+        layers = digests(sources, write, jobs)
+        for place, layer in zip(headers, layers):
+            write_at(file, place, self._header(layer.name, layer.size))
         self.target.seek(end)
-        return layer
+        return layers
 
     def copy(self, layer: Layer, source: BinaryIO, offset: int, length: int) -> None:
         """Add a layer from another archive as it is."""
@@ -398,8 +284,15 @@ def timestamp(text: str) -> str:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat()
 
 
-def store_layers(arguments: argparse.Namespace, below: int) -> list[list[str]]:
-    """The store paths that each layer of the image is to hold.
+def pass_file(write: Callable[[Any], object], path: Path) -> None:
+    """Pass what a file holds to `write`, piece by piece."""
+    with open(path, "rb", buffering=0) as file:
+        for chunk in iter(lambda: file.read(CHUNK), b""):
+            write(chunk)
+
+
+def own_sources(arguments: argparse.Namespace, below: int) -> list[Source]:
+    """The layers that the image has above its base: store paths, then its own files.
 
     below: how many layers the base image has. Raises ImageError where no room is left.
     """
@@ -410,12 +303,33 @@ def store_layers(arguments: argparse.Namespace, below: int) -> list[list[str]]:
             f"the base image's {below} layers leave no room below"
             f" {arguments.max_layers}: raise maxLayers"
         )
-    return group(paths, left)
+    measures = {path: measure(path) for path in paths}
+    sizes = {path: measures[path].content for path in paths}
+    sources = []
+    for members in group(paths, sizes, left):
+        held = [measures[path] for path in members]
+        sources.append(
+            Source(
+                comment_on(members),
+                layer_size(held),
+                sum(held, Measure()).entries,
+                partial(write_store_layer, paths=members),
+                members,
+            )
+        )
+    files = arguments.customisation_layer
+    write = partial(pass_file, path=files)
+    return [*sources, Source("files", files.stat().st_size, 1, write)]
 
 
-def comment_on(paths: Iterable[str]) -> str:
-    """What the image's history says of a layer of these store paths."""
-    return ", ".join(map(name_of, paths))
+def decision(layers: Iterable[Layer]) -> str:
+    """What lies in which layer, from below: a line each."""
+    lines = (
+        f"layer {number}: {layer.size / 1e6:.2f} MB, sha256:{layer.digest[:12]}:"
+        f" {layer.comment}"
+        for number, layer in enumerate(layers, 1)
+    )
+    return "\n".join(lines)
 
 
 def configure(
@@ -438,24 +352,22 @@ def configure(
     return json.dumps(configuration, sort_keys=True, separators=(",", ":")).encode()
 
 
-def write_image(arguments: argparse.Namespace, target: BinaryIO) -> None:
-    """Write the whole archive; see main for the arguments."""
+def write_image(arguments: argparse.Namespace, target: BinaryIO) -> list[Layer]:
+    """Write the whole archive; see main for the arguments. Returns the layers."""
     archive = ImageArchive(target)
     layers: list[Layer] = []
     base: dict[str, Any] = {}
     if arguments.from_image is not None:
         layers, base = copy_base(archive, arguments.from_image)
-    for members in store_layers(arguments, len(layers)):
-        write = partial(write_store_layer, paths=members)
-        layers.append(archive.add_stream(write, comment_on(members)))
-
-    def copy_customisation(out: HashingWriter) -> None:
-        with open(arguments.customisation_layer, "rb") as layer:
-            for chunk in iter(lambda: layer.read(CHUNK), b""):
-                out.write(chunk)
-
-    layers.append(archive.add_stream(copy_customisation, "files"))
+    sources = own_sources(arguments, len(layers))
+    layers += archive.add_layers(sources, arguments.jobs)
     archive.finish(arguments.name, configure(arguments, base, layers), layers)
+    return layers
+
+
+def jobs(text: str) -> int:
+    """A number of processes; 0 is one for each processor, as in Nix's option cores."""
+    return int(text) or cores()
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -469,6 +381,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--closure", type=Path, action="append", default=[])
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--from-image", type=Path)
+    parser.add_argument("--jobs", type=jobs, default=cores(), help="0: one a processor")
     parser.add_argument("target", type=Path)
     return parser
 
@@ -481,7 +394,7 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     arguments = argument_parser().parse_args(words)
     try:
         with open(arguments.target, "xb", buffering=CHUNK) as target:
-            write_image(arguments, target)
+            layers = write_image(arguments, target)
     except FileExistsError:
         print(f"error: {arguments.target} is there already", file=sys.stderr)
         return 1
@@ -491,6 +404,7 @@ def main(words: Optional[Sequence[str]] = None) -> int:
             raise
         print(f"error: {error}", file=sys.stderr)
         return 1
+    print(decision(layers))
     return 0
 
 
