@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import parallel
 import pytest
 import write_image
 from image_parts import (
@@ -233,11 +234,10 @@ def test_a_layer_that_changes_meanwhile_is_an_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     paths = [store_path(tmp_path, name, list(FILES)) for name in NAMES[:2]]
-    in_processes = write_image.in_processes
 
     def changed(*words: Any) -> list[Any]:
         store_path(tmp_path, NAMES[1] + "/more", list(FILES))
-        return in_processes(*words)
+        return parallel.in_processes(*words)
 
     monkeypatch.setattr(write_image, "in_processes", changed)
     assert write_image.main(arguments(tmp_path, "--jobs", jobs, paths=paths)) == 1

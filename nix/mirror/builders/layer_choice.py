@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -25,29 +26,38 @@ def read_closures(files: Iterable[Path]) -> dict[str, list[str]]:
     return graph
 
 
-def in_order(graph: dict[str, list[str]], without: Iterable[str]) -> list[str]:
-    """The paths so that each comes after what it refers to; otherwise by name.
+def closures(graph: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """Of each path all that it refers to, at first or at second hand, without itself.
 
-    The name is what follows the hash, so that a changed hash moves nothing. `without`:
-    paths that are left out.
+    A path may refer to itself, but paths refer to each other in no circle.
     """
-    ordered: list[str] = []
-    seen: set[str] = set(without)
+    found: dict[str, set[str]] = {}
 
-    def by_name(path: str) -> tuple[str, str]:
-        return name_of(path), path
+    def visit(path: str) -> set[str]:
+        if path not in found:
+            below = set(graph.get(path, ())) - {path}
+            found[path] = below.union(*map(visit, below))
+        return found[path]
 
-    def visit(path: str) -> None:
-        if path in seen:
-            return
-        seen.add(path)
-        for reference in sorted(graph.get(path, ()), key=by_name):
-            visit(reference)
-        ordered.append(path)
-
-    for path in sorted(graph, key=by_name):
+    for path in graph:
         visit(path)
-    return ordered
+    return found
+
+
+def in_order(graph: Mapping[str, Sequence[str]], without: Iterable[str]) -> list[str]:
+    """The paths, what most others need lowest, so that it stays when these change.
+
+    Each comes after what it refers to, since that is needed by more. Among equals the
+    name decides, which is what follows the hash: a changed hash moves nothing.
+    `without`: paths that are left out.
+    """
+    needed = closures(graph)
+    users = Counter(path for below in needed.values() for path in below)
+
+    def place(path: str) -> tuple[int, str, str]:
+        return -users[path], name_of(path), path
+
+    return sorted(set(needed) - set(without), key=place)
 
 
 def name_of(path: str) -> str:
