@@ -37,6 +37,7 @@ from first_failure import FirstFailure
 from forwarded_client import ProxyHeaders
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
+from shared_listener import share, takes_backlog
 from uvicorn.server import Server
 
 RELOAD_SECONDS = 1.4
@@ -458,6 +459,9 @@ class ApplicationWorker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        if self.cfg.workers > 1 and takes_backlog(self._loop):
+            share(self.sockets)
+            self.config.backlog = 1
         substitute = await self._serve_application(self.wsgi)
         if substitute is not None and self.alive:
             await self._serve_application(substitute)
