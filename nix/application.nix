@@ -69,6 +69,14 @@ let
     chmod -R u+w .${lib.escapeShellArg target}
   '';
 
+  # Byte code of the application, so that no start compiles it. Python compares it with the source by
+  # hash (PEP 552, "checked"), for that one can be edited.
+  byteCompile = ''
+    if ! PYTHONHASHSEED=0 ${python}/bin/${python.executable} -m compileall -q -p / --invalidation-mode checked-hash application_root; then
+      echo "warning: not all of ${project.name} is Python of version ${python.version}: see above" >&2
+    fi
+  '';
+
   imageName = if option.imageName != null then option.imageName else lib.toLower project.name;
   # A local version label (PEP 440) is separated by "+", which no tag has.
   imageTag = if option.imageTag != null then option.imageTag else builtins.replaceStrings [ "+" ] [ "-" ] project.version;
@@ -103,6 +111,7 @@ let
     topCommands = ''
       ${copyInto "application_root" files}
       ${lib.concatStringsSep "\n" (lib.mapAttrsToList copyFile option.files)}
+      ${lib.optionalString (environment == production) byteCompile}
     '';
     labels =
       { "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" lock; }

@@ -245,13 +245,19 @@ def test_application_alone_on_top(archives: Mapping[str, Image], name: str) -> N
     top = [
         entry.path for entry in image.entries if entry.layer == len(image.layers) - 1
     ]
-    assert sorted(top) == [
-        "/",
-        "/application_root",
-        "/application_root/app",
-        "/application_root/app/__init__.py",
-        "/application_root/app/main.py",
-    ]
+    modules = ["/application_root/app/__init__", "/application_root/app/main"]
+    tag = {"app-example": "cpython-39", "app-example-modern": "cpython-313"}[name]
+    assert sorted(top) == sorted(
+        [
+            *("/", "/application_root", "/application_root/app"),
+            "/application_root/app/__pycache__",
+            *(f"{module}.py" for module in modules),
+            *(
+                f"{module.replace('/app/', '/app/__pycache__/')}.{tag}.pyc"
+                for module in modules
+            ),
+        ]
+    )
 
 
 def test_an_edit_changes_the_top_layer_alone(archives: Mapping[str, Image]) -> None:
