@@ -70,7 +70,7 @@ let
     PYTHONPATH = root;
     PYTHON_VERSION = python.version;
     VIRTUAL_ENVIRONMENT_PATH = "${root}/.venv";
-    PATH = lib.concatStringsSep ":" ([ "${root}/.venv/bin" ] ++ path
+    PATH = lib.concatStringsSep ":" ([ "/application_server/bin" "${root}/.venv/bin" ] ++ path
       ++ [ "/usr/local/bin" "/usr/bin" "/bin" (lib.makeBinPath [ pkgs.busybox ]) ]);
     SSL_CERT_FILE = "/etc/ssl/certs/ca-bundle.crt";
     TZDIR = "/usr/share/zoneinfo";

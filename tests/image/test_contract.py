@@ -82,7 +82,8 @@ def test_environment_defaults(archives: Mapping[str, Image]) -> None:
         environment = image.environment
         expected = {**DEFAULTS, **DIFFERENCES.get(name, {})}
         assert {key: environment.get(key) for key in DEFAULTS} == expected
-        assert environment["PATH"].startswith("/application_root/.venv/bin:")
+        path = environment["PATH"].split(":")
+        assert path[:2] == ["/application_server/bin", "/application_root/.venv/bin"]
 
 
 def test_image_configuration(archives: Mapping[str, Image]) -> None:
