@@ -136,7 +136,7 @@ let
   ) // {
     contents = [ accounts ];
     # Docker takes time for each layer: few, in which what is large stands alone.
-    maxLayers = 9;
+    maxLayers = 7;
     extraCommands = ''
       mkdir -p bin usr/bin usr/lib usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
       ln -s ${pkgs.busybox}/bin/sh bin/sh
