@@ -24,7 +24,7 @@ let
     name = "python3-${version}";
     inherit packages passthru;
     below = [ glibc ];
-    exclude = exclude ++ import ./python_exclusions.nix;
+    exclude = exclude ++ import ./exclusions/python.nix;
     postBuild = ''
       mkdir -p lib/${executable}
       for module in lib/python3/dist-packages/* lib/python3.*/dist-packages/*; do

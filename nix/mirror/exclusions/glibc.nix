@@ -1,4 +1,4 @@
-# What the C library keeps out of images beyond debian_exclusions.nix, each with its reason.
+# What the C library keeps out of images beyond debian.nix, each with its reason.
 [
   "bin" # getconf, iconv, locale, ldd: tools of libc-bin
   "sbin" # ldconfig, zic: tools of libc-bin

@@ -1,4 +1,4 @@
-# What Debian's Python keeps out of images beyond debian_exclusions.nix, each with its reason.
+# What Debian's Python keeps out of images beyond debian.nix, each with its reason.
 [
   "bin/*-config" # for building against Python
   "bin/pdb3*" # python -m pdb
