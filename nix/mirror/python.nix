@@ -36,7 +36,9 @@ let
       for name in python3 python; do
         ln -s ${executable} bin/$name
       done
-      bin/${executable} -I -B ${mirror.byteCodeCompiler} --jobs "$NIX_BUILD_CORES" lib/${executable}
+      bin/${executable} -I -B ${mirror.byteCodeCompiler} --jobs "$NIX_BUILD_CORES" \
+        ${lib.concatMapStringsSep " " (pattern: "--without '${pattern}'") (import ./exclusions/python_byte_code.nix)} \
+        lib/${executable}
     '';
   };
 in

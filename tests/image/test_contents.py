@@ -151,6 +151,33 @@ def test_byte_code_once(archives: Mapping[str, Image], name: str) -> None:
 
 
 @images
+def test_no_byte_code_that_no_server_reads(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    modules = re.compile(
+        r"/lib/python[0-9.]+/"
+        r"((pydoc_data|lib2to3/.*|lib2to3)/__pycache__/[^_].*"
+        r"|__pycache__/(_pydecimal|_pyio|_pydatetime)\..*)\.pyc$"
+    )
+    found = image.matching(lambda entry: modules.search(entry.path) is not None)
+    assert not complaint(image, list(found))
+
+
+@images
+def test_no_library_that_nothing_needs(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    libraries = re.compile(
+        r"-python3-[0-9.]+/lib/x86_64-linux-gnu/"
+        r"lib(expatw|formw|history|menuw|mpdec\+\+|tic)\.so"
+    )
+    found = image.matching(lambda entry: libraries.search(entry.path) is not None)
+    assert not complaint(image, list(found))
+
+
+@images
 def test_one_python(archives: Mapping[str, Image], name: str) -> None:
     image = archives[name]
     interpreters = list(

@@ -7,6 +7,7 @@
   "lib/x86_64-linux-gnu/audit" # ld.so's auditing example
   "lib/x86_64-linux-gnu/libmemusage.so" # debugging
   "lib/x86_64-linux-gnu/libpcprofile.so" # debugging
+  "lib/x86_64-linux-gnu/libc_malloc_debug.so*" # debugging
   "lib/x86_64-linux-gnu/libSegFault.so" # debugging
   "lib/x86_64-linux-gnu/libthread_db*" # debugging
   "lib/x86_64-linux-gnu/libBrokenLocale*" # a workaround for programs of the last century
