@@ -11,7 +11,7 @@ MODULES = [
     *("address", "apt_configuration", "build_wheel", "command_line"),
     *("distribution_files", "download", "lock", "locked_packages", "needed_files"),
     *("nix_command", "nix_version", "package_index", "program", "progress"),
-    *("project_folder", "transport", "write_image"),
+    *("project_folder", "transport", "unread_suites", "write_image"),
 ]
 
 
