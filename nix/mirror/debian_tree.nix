@@ -11,7 +11,7 @@
 , packages
   # other trees that hold libraries and the loader
 , below ? [ ]
-  # paths in the tree, shell patterns, that are left out; see debian_exclusions.nix
+  # paths in the tree, shell patterns, that are left out; see exclusions/debian.nix
 , exclude ? [ ]
   # shell commands, run in the finished tree
 , postBuild ? ""

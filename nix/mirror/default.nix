@@ -23,8 +23,10 @@ let
       debianRecords = import ./debian_records.nix { inherit lib bootstrap; };
       debianTree = import ./debian_tree.nix { inherit lib bootstrap debianRecords; };
       buildRequirements = import ./build_requirements.nix { inherit lib bootstrap; };
+      wheelExclusions = import ./exclusions/wheels.nix;
       wheelLibraries = import ./wheel_libraries.nix { inherit lib bootstrap; };
       tools = import ./tools.nix { inherit debianTree locks; };
+      strip = import ./strip.nix { inherit debianTree locks tools; };
       inherit (import ./trivial_builders.nix { inherit lib system tools; }) runCommand;
       virtualMachine = import ./virtual_machine.nix { inherit lib; inherit (final) mirror runCommand; };
       byteCodeCompiler = ./builders/compile_byte_code.py;

@@ -4,7 +4,7 @@
 
 let
   inherit (mirror) debianTree locks versionOf;
-  exclude = import ./debian_exclusions.nix;
+  exclude = import ./exclusions/debian.nix;
 
   tree = { name, version ? null, packages, below ? [ glibc ], exclusions ? [ ] }: debianTree {
     name = if version == null then name else "${name}-${version}";

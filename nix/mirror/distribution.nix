@@ -3,13 +3,13 @@
 
 let
   inherit (mirror) debianTree locks versionOf;
-  exclusions = import ./debian_exclusions.nix;
+  exclusions = import ./exclusions/debian.nix;
 
   # The C library of one Debian release.
   glibcOf = set: debianTree rec {
     name = "glibc-${passthru.version}";
     packages = locks.${set};
-    exclude = exclusions ++ import ./glibc_exclusions.nix;
+    exclude = exclusions ++ import ./exclusions/glibc.nix;
     passthru = { pname = "glibc"; version = versionOf set "libc6"; };
   };
 
@@ -57,7 +57,7 @@ rec {
     {
       name = "tzdata-${versionOf "tzdata" "tzdata"}";
       packages = locks.tzdata;
-      exclude = exclusions ++ [ "share/zoneinfo/posix" "share/zoneinfo/right" ];
+      exclude = exclusions ++ import ./exclusions/tzdata.nix;
       passthru = { pname = "tzdata"; version = versionOf "tzdata" "tzdata"; };
     };
 

@@ -22,8 +22,8 @@ in
 debianTree {
   name = "gcc-${version}";
   inherit packages below;
-  # Of the static libraries one is needed: gcc_exclusions.nix names the others.
-  exclude = lib.filter (pattern: pattern != "${libraries}/*.a") exclude ++ import ./gcc_exclusions.nix;
+  # Of the static libraries one is needed: exclusions/gcc.nix names the others.
+  exclude = lib.filter (pattern: pattern != "${libraries}/*.a") exclude ++ import ./exclusions/gcc.nix;
   passthru = { pname = "gcc"; inherit version; };
   postBuild = ''
     ln -s gcc bin/cc

@@ -24,7 +24,7 @@ let
     name = "python3-${version}";
     inherit packages passthru;
     below = [ glibc ];
-    exclude = exclude ++ import ./python_exclusions.nix;
+    exclude = exclude ++ import ./exclusions/python.nix;
     postBuild = ''
       mkdir -p lib/${executable}
       for module in lib/python3/dist-packages/* lib/python3.*/dist-packages/*; do
@@ -36,7 +36,9 @@ let
       for name in python3 python; do
         ln -s ${executable} bin/$name
       done
-      bin/${executable} -I -B ${mirror.byteCodeCompiler} --jobs "$NIX_BUILD_CORES" lib/${executable}
+      bin/${executable} -I -B ${mirror.byteCodeCompiler} --jobs "$NIX_BUILD_CORES" \
+        ${lib.concatMapStringsSep " " (pattern: "--without '${pattern}'") (import ./exclusions/python_byte_code.nix)} \
+        lib/${executable}
     '';
   };
 in

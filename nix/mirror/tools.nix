@@ -4,7 +4,7 @@
 debianTree {
   name = "mirror-tools";
   packages = locks.tools;
-  exclude = import ./debian_exclusions.nix ++ [ "share/locale" "share/terminfo" "lib/terminfo" ];
+  exclude = import ./exclusions/debian.nix ++ [ "share/locale" "share/terminfo" "lib/terminfo" ];
   postBuild = ''
     ln -s bash bin/sh
     ln -s mawk bin/awk

@@ -3,7 +3,7 @@
 
 let
   inherit (mirror) debianTree bootstrap locks tools;
-  exclusions = import ./debian_exclusions.nix;
+  exclusions = import ./exclusions/debian.nix;
 in
 rec {
   # QEMU for x86_64, with the firmware that booting a kernel directly needs, and mksquashfs.

@@ -30,13 +30,18 @@ class Entry:
 
 @dataclass(repr=False)
 class Image:
-    """An image archive (Docker Image Specification v1.2)."""
+    """An image archive (Docker Image Specification v1.2).
+
+    references: of each store path, the store paths that its files name; records: the
+    text of each RECORD by its path (PEP 376).
+    """
 
     path: Path
     manifest: dict[str, Any] = field(init=False)
     configuration: dict[str, Any] = field(init=False)
     entries: list[Entry] = field(init=False)
     references: dict[str, set[str]] = field(init=False)
+    records: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         with tarfile.open(self.path) as archive:
@@ -50,6 +55,7 @@ class Image:
             self.configuration = read(self.manifest["Config"])
             self.entries = []
             self.references = {}
+            self.records = {}
             for number, name in enumerate(self.manifest["Layers"]):
                 content = archive.extractfile(name)
                 assert content is not None
@@ -67,6 +73,8 @@ class Image:
                 content = layer.extractfile(info)
                 assert content is not None
                 text = content.read()
+                if entry.path.endswith(".dist-info/RECORD"):
+                    self.records[entry.path] = text.decode()
             found |= {match.decode() for match in STORE_PATH.findall(text)} - {owner}
 
     @property

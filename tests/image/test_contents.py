@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping
 from operator import methodcaller
@@ -24,9 +25,9 @@ COMPILERS = {
     "rustc",
 }
 BUDGET = {
-    "app-example": 74_000_000,
-    "app-example-modern": 115_000_000,
-    "platform": 130_000_000,
+    "app-example": 71_000_000,
+    "app-example-modern": 104_000_000,
+    "platform": 116_000_000,
     "platform-full": 320_000_000,
 }
 
@@ -148,6 +149,68 @@ def test_byte_code_once(archives: Mapping[str, Image], name: str) -> None:
         assert re.fullmatch(r"cpython-3[0-9]+", tag), entry.path
         assert f"{folder}/{module}.py" in paths, entry.path
         assert f"{folder}/{module}" not in extensions, entry.path
+
+
+@images
+def test_no_byte_code_that_no_server_reads(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    modules = re.compile(
+        r"/lib/python[0-9.]+/"
+        r"((pydoc_data|lib2to3/.*|lib2to3)/__pycache__/[^_].*"
+        r"|__pycache__/(_pydecimal|_pyio|_pydatetime)\..*)\.pyc$"
+    )
+    found = image.matching(lambda entry: modules.search(entry.path) is not None)
+    assert not complaint(image, list(found))
+
+
+@images
+def test_no_library_that_nothing_needs(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    libraries = re.compile(
+        r"-python3-[0-9.]+/lib/x86_64-linux-gnu/"
+        r"lib(expatw|formw|history|menuw|mpdec\+\+|tic)\.so"
+    )
+    found = image.matching(lambda entry: libraries.search(entry.path) is not None)
+    assert not complaint(image, list(found))
+
+
+@images
+def test_no_test_suites_and_no_programs_of_windows(
+    archives: Mapping[str, Image], name: str
+) -> None:
+    image = archives[name]
+    found = image.matching(
+        lambda entry: entry.path.endswith(".exe")
+        or re.search(
+            r"/site-packages/(.*/)?(setuptools|_distutils|dulwich)/tests$", entry.path
+        )
+        is not None
+    )
+    assert not complaint(image, list(found))
+
+
+@images
+def test_records_name_what_is_there(archives: Mapping[str, Image], name: str) -> None:
+    """RECORD (PEP 376) of each distribution, of the files below its own folder."""
+    image = archives[name]
+    paths = {entry.path for entry in image.entries}
+    # vendored ones are as their vendor left them
+    installed = re.compile(r"/site-packages/[^/]+/RECORD$")
+    records = [path for path in image.records if installed.search(path)]
+    assert len(records) > 5
+    for path in records:
+        root = path.rpartition("/")[0].rpartition("/")[0]
+        named = [row[0] for row in csv.reader(image.records[path].splitlines()) if row]
+        missing = [
+            file
+            for file in named
+            if not file.startswith("../") and f"{root}/{file}" not in paths
+        ]
+        assert not missing, path
 
 
 @images

@@ -70,6 +70,16 @@ DIFFERENCES = {
     f"{project}-development": {"RELOAD": "True", "LOG_LEVEL": "debug"}
     for project in ("app-example", "app-example-modern")
 }
+# Modules of the standard library that import nowhere but where they belong.
+ELSEWHERE = {
+    *("asyncio.windows_events", "asyncio.windows_utils", "distutils._msvccompiler"),
+    *("distutils.command.bdist_msi", "distutils.msvc9compiler", "encodings.mbcs"),
+    *("encodings.oem", "multiprocessing.popen_spawn_win32", "_ios_support"),
+    "_pyrepl.windows_console",
+    "dbm.gnu",  # licensed otherwise, packaged apart
+    "lib2to3.pgen2.conv",  # written for Python 2
+    "_distutils_system_mod",  # Debian's, for pip alone
+}
 OTHER_ENTRYPOINTS = {
     f"{project}-{program}": [f"/entrypoints/{entrypoint}_entrypoint.sh"]
     for project in ("app-example", "app-example-modern")
@@ -180,3 +190,12 @@ def test_platform_virtual_environment_is_writable(
     container.run("touch", f"{place}.new")
     settings = container.run("poetry", "config", "--list")
     assert "virtualenvs.in-project = true" in settings
+
+
+def test_every_module_of_the_standard_library_imports(container: Container) -> None:
+    program = Path(__file__).with_name("standard_library.py").read_text()
+    found = json.loads(container.python(program))
+    assert len(found["modules"]) > 600
+    assert {"_ctypes", "json.decoder", "pydoc_data.topics"} < set(found["modules"])
+    unexpected = set(found["failures"]) - ELSEWHERE
+    assert not {name: found["failures"][name] for name in unexpected}

@@ -123,3 +123,19 @@ def test_what_an_extension_module_hides_is_left_out(tmp_path: Path) -> None:
     assert [Path(name).name.partition(".")[0] for name in byte_code(tmp_path)] == [
         "seen"
     ]
+
+
+def test_modules_that_stay_as_source(tmp_path: Path) -> None:
+    make(tmp_path, ["a.py", "deep/b.py", "deep/c.py", "d.py"])
+    (tmp_path / "deep" / "a.py").touch()
+    assert compile_folder(tmp_path, "--without", "a.py").returncode == 0
+    compiled = {name.partition(".")[0] for name in byte_code(tmp_path)}
+    inside = {f"deep/__pycache__/{name}" for name in "abc"}
+    assert compiled == {"__pycache__/d", *inside}
+
+
+def test_folders_that_stay_as_source(tmp_path: Path) -> None:
+    make(tmp_path, ["a.py", "deep/b.py", "d.py"])
+    words = ("--without", "deep/*", "--without", "d.py")
+    assert compile_folder(tmp_path, *words).returncode == 0
+    assert [Path(name).name.partition(".")[0] for name in byte_code(tmp_path)] == ["a"]

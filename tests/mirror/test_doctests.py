@@ -11,7 +11,8 @@ MODULES = [
     *("address", "apt_configuration", "build_wheel", "command_line"),
     *("distribution_files", "download", "layer_choice", "lock", "locked_packages"),
     *("needed_files", "nix_command", "nix_version", "package_index", "parallel"),
-    *("program", "progress", "project_folder", "transport", "write_image"),
+    *("program", "progress", "project_folder", "transport", "unread_suites"),
+    *("write_image",),
 ]
 
 

@@ -19,6 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from install_wheel import Patcher, WheelError, has_interpreter
 from mirror_site import make_wheel, sha256
+from programs_of_windows import executable
 
 Program = Callable[[str, str], Path]
 
@@ -285,3 +286,56 @@ def test_files_that_lead_elsewhere(
     *_, error = capsys.readouterr().err.splitlines()
     assert error.startswith(f"error: {wheel.name}: ")
     assert not [file for file in tmp_path.rglob("x") if file.name == "x"]
+
+
+EXCLUSIONS = {"windows_programs": ["*.exe"], "suites": ["tests"], "judged_suites": []}
+LEFT_OUT = {
+    "thing/gui.exe": executable(),
+    "thing/tests/__init__.py": b"",
+    "thing/tests/data/a.json": b"{}",
+    "thing-1.0.data/purelib/thing/tests/test_a.py": b"",
+    "thing-1.0.data/scripts/thing.exe": executable(),
+}
+
+
+def test_what_is_left_out_is_not_in_the_record(tmp_path: Path) -> None:
+    kept = {"thing/__init__.py": b"X = 1\n", "thing/a.py": b""}
+    wheel = make_wheel(tmp_path / "wheels", {**kept, **LEFT_OUT})
+    out = tmp_path / "out"
+    words = [str(wheel), str(out), "--name", wheel.name]
+    assert install_wheel.main([*words, "--exclusions", json.dumps(EXCLUSIONS)]) == 0
+    site_packages = out / SITE_PACKAGES
+    info = "thing-1.0.dist-info"
+    installed = {
+        str(path.relative_to(site_packages))
+        for path in site_packages.rglob("*")
+        if path.is_file()
+    }
+    metadata = {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD")}
+    assert installed == {*kept, *metadata, f"{info}/INSTALLER"}
+    assert not [path for path in (out / "bin").glob("*")]
+    with open(site_packages / info / "RECORD", newline="") as handle:
+        rows = {row[0]: row[1:] for row in csv.reader(handle)}
+    assert set(rows) == installed
+    assert rows["thing/__init__.py"] == [install_hash(b"X = 1\n"), "6"]
+
+
+def test_the_record_stays_where_nothing_is_left_out(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "wheels", {"thing/__init__.py": b""})
+    records = []
+    for name, words in (("a", []), ("b", ["--exclusions", json.dumps(EXCLUSIONS)])):
+        out = tmp_path / name
+        assert (
+            install_wheel.main([str(wheel), str(out), "--name", wheel.name, *words])
+            == 0
+        )
+        records.append(
+            (out / SITE_PACKAGES / "thing-1.0.dist-info/RECORD").read_bytes()
+        )
+    assert records[0] == records[1]
+
+
+@pytest.mark.parametrize("table", ["", "[]", '{"other": []}'])
+def test_a_table_of_exclusions_that_is_none(table: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        install_wheel.main(["a", "b", "--name", "c", "--exclusions", table])

@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -29,14 +30,23 @@ MODES = {
 }
 
 
-def compile_share(folder: Path, share: int, mode: str) -> None:
+def compile_share(
+    folder: Path, share: int, mode: str, without: Sequence[str] = ()
+) -> None:
     """Compile every SHARES-th module below `folder`, beginning with number `share`.
+
+    without: shell patterns of the paths below `folder` of modules to leave alone.
 
     A file that is no Python of this version is left alone, as pip and compileall do,
     and a module that lies beside itself as an extension module: Python imports that one
     (FileFinder in importlib's reference, "Setting up an importer").
     """
-    modules = sorted(path for path in folder.rglob("*.py") if path.is_file())
+    modules = sorted(
+        path
+        for path in folder.rglob("*.py")
+        if path.is_file()
+        and not any(fnmatch(str(path.relative_to(folder)), each) for each in without)
+    )
     for module in modules[share::SHARES]:
         if any(module.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES):
             continue
@@ -52,13 +62,17 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--mode", choices=sorted(MODES), default="unchecked")
+    parser.add_argument("--without", action="append", default=[], metavar="PATTERN")
     parser.add_argument("--share", type=int)
     arguments = parser.parse_args(words)
     if arguments.share is not None:
-        compile_share(arguments.folder, arguments.share, arguments.mode)
+        compile_share(
+            arguments.folder, arguments.share, arguments.mode, arguments.without
+        )
         return 0
     own = [sys.executable, "-s", "-B", "-W", "ignore", __file__]
     own += ["--mode", arguments.mode]
+    own += [f"--without={pattern}" for pattern in arguments.without]
     # Python's isolated mode (-I) would ignore the seed as well.
     clean = {name: value for name, value in os.environ.items() if name[:6] != "PYTHON"}
     clean["PYTHONHASHSEED"] = "0"

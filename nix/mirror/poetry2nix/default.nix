@@ -19,18 +19,26 @@ let
 
   file = path: builtins.path { inherit path; name = baseNameOf path; };
 
-  # The programs that import each other.
-  resolver = builtins.path {
-    name = "resolver";
+  # Programs, each with the modules that it imports.
+  program = name: modules: builtins.path {
+    inherit name;
     path = ./.;
-    filter = path: type: elem (baseNameOf path) [
-      "distribution_files.py"
-      "locked_packages.py"
-      "locked_project.py"
-      "resolution_error.py"
-      "resolve.py"
-    ];
+    filter = path: type: elem (baseNameOf path) modules;
   };
+  resolver = program "resolver" [
+    "distribution_files.py"
+    "locked_packages.py"
+    "locked_project.py"
+    "resolution_error.py"
+    "resolve.py"
+  ];
+  wheelInstaller = program "wheel-installer" [
+    "install_wheel.py"
+    "strip_libraries.py"
+    "unread_suites.py"
+    "wheel_exclusions.py"
+    "windows_programs.py"
+  ];
 
   # -> [ { name, version, kind, file, sha256, … } ], the packages of an environment; see resolve.py
   resolve = { pyproject, poetrylock, python, groups, extras, preferWheels }:
@@ -105,14 +113,16 @@ let
       wheel = if package.kind == "wheel" then source projectDir package else buildWheel python projectDir package;
       # A built wheel has its name; of a locked one only the lock knows it.
       fileName = if package.kind == "wheel" then package.file else "";
+      exclusions = builtins.toJSON mirror.wheelExclusions;
       passthru = { pname = package.name; inherit (package) version; src = source projectDir package; pythonModule = python; };
     }) ''
     if [ -z "$fileName" ]; then
       wheel=$(echo "$wheel"/*.whl)
       fileName=''${wheel##*/}
     fi
-    ${python.interpreter} ${./install_wheel.py} --name "$fileName" \
+    ${python.interpreter} ${wheelInstaller}/install_wheel.py --name "$fileName" --exclusions "$exclusions" \
       --patchelf ${mirror.bootstrap.patchelf}/bin/patchelf --loader ${python.loader} --rpath ${python.libraryPath} \
+      --strip ${mirror.strip}/bin/strip \
       "$wheel" "$out"
     if [ -d "$out/${python.sitePackages}" ]; then
       ${python.interpreter} -I -B ${mirror.byteCodeCompiler} --jobs 1 "$out/${python.sitePackages}"

@@ -20,6 +20,8 @@ from installer import install
 from installer.destinations import SchemeDictionaryDestination
 from installer.exceptions import InstallerError
 from installer.sources import WheelFile
+from strip_libraries import libraries, strip_libraries
+from wheel_exclusions import WheelExclusions
 
 # Replaced by link_environment.py with the environment's own interpreter.
 INTERPRETER = "/environment/bin/python"
@@ -115,14 +117,20 @@ def check_names(names: Iterable[str]) -> None:
             raise ValueError(f"it holds a path that leads outside: {name}")
 
 
-def install_wheel(wheel: Path, prefix: Path, patcher: Optional[Patcher] = None) -> None:
+def install_wheel(
+    wheel: Path,
+    prefix: Path,
+    patcher: Optional[Patcher] = None,
+    exclusions: WheelExclusions = WheelExclusions(),
+    strip: Optional[Path] = None,
+) -> None:
     """Install the wheel file `wheel` below `prefix`.
 
     Byte code is left to the caller, so that it can be made reproducibly. What a wheel's
     own RECORD says of its files (PEP 376) is a warning if it is wrong, as it is to
     Poetry: the file as a whole was verified. With a patcher, programs in bin/ are
-    patched.
-    Raises WheelError.
+    patched; with `strip`, the program of that name, libraries are stripped. The RECORD
+    that is installed says what is there. Raises WheelError.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -133,8 +141,9 @@ def install_wheel(wheel: Path, prefix: Path, patcher: Optional[Patcher] = None) 
             except WheelFile.validation_error as error:
                 for issue in error.issues:
                     print(f"warning: {issue}", file=sys.stderr)
+            folders = scheme(prefix, source.distribution)
             destination = SchemeDictionaryDestination(
-                scheme(prefix, source.distribution),
+                folders,
                 interpreter=INTERPRETER,
                 script_kind="posix",
             )
@@ -146,11 +155,13 @@ def install_wheel(wheel: Path, prefix: Path, patcher: Optional[Patcher] = None) 
     for script in prefix.glob("bin/*"):
         # The wheel may lack their permission.
         script.chmod(0o755)
-    if patcher is not None:
-        patched = patch_programs(prefix / "bin", patcher)
-        records = list(prefix.glob("lib/python*/site-packages/*.dist-info/RECORD"))
-        for record in records if patched else []:
-            record_anew(record, patched)
+    gone = exclusions.remove(prefix, Path(folders["purelib"]))
+    changed = patch_programs(prefix / "bin", patcher) if patcher is not None else []
+    if strip is not None:
+        changed += strip_libraries(libraries(prefix), strip)
+    records = list(prefix.glob("lib/python*/site-packages/*.dist-info/RECORD"))
+    for record in records if gone or changed else []:
+        record_anew(record, changed, gone)
 
 
 def patch_programs(folder: Path, patcher: Patcher) -> list[Path]:
@@ -163,18 +174,29 @@ def patch_programs(folder: Path, patcher: Patcher) -> list[Path]:
     return patched
 
 
-def record_anew(record: Path, files: Iterable[Path]) -> None:
-    """Bring the hashes and sizes of files in a RECORD up to date (PEP 376)."""
-    changed = {file.resolve(): file for file in files}
+def record_anew(
+    record: Path, changed: Iterable[Path], gone: Iterable[Path] = ()
+) -> None:
+    """Bring a RECORD up to date (PEP 376).
+
+    changed: files that have other hashes and sizes; gone: files that are to be named no
+    longer.
+    """
+    by_path = {file.resolve(): file for file in changed}
+    absent = {file.resolve() for file in gone}
     site_packages = record.parent.parent
     with open(record, newline="", encoding="utf-8") as handle:
-        rows = list(csv.reader(handle))
-    for row in rows:
-        file = changed.get((site_packages / row[0]).resolve())
-        if file is not None:
-            content = file.read_bytes()
+        old = list(csv.reader(handle))
+    rows = []
+    for row in old:
+        path = (site_packages / row[0]).resolve()
+        if path in absent:
+            continue
+        if path in by_path:
+            content = by_path[path].read_bytes()
             value = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
             row[1:] = [f"sha256={value.decode().rstrip('=')}", str(len(content))]
+        rows.append(row)
     with open(record, "w", newline="", encoding="utf-8") as handle:
         csv.writer(handle, lineterminator="\n").writerows(rows)
 
@@ -192,6 +214,13 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--patchelf", type=Path)
     parser.add_argument("--loader", type=Path)
     parser.add_argument("--rpath", default="")
+    parser.add_argument("--strip", type=Path)
+    parser.add_argument(
+        "--exclusions",
+        type=WheelExclusions.from_json,
+        default=WheelExclusions(),
+        metavar="JSON",
+    )
     arguments = parser.parse_args(words)
     patcher = None
     if arguments.patchelf is not None:
@@ -202,7 +231,13 @@ def main(words: Optional[Sequence[str]] = None) -> int:
         link = Path(folder) / arguments.name
         link.symlink_to(arguments.wheel.absolute())
         try:
-            install_wheel(link, arguments.prefix, patcher)
+            install_wheel(
+                link,
+                arguments.prefix,
+                patcher,
+                arguments.exclusions,
+                arguments.strip,
+            )
         except WheelError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

@@ -1,4 +1,4 @@
-# What Debian's Python keeps out of images beyond debian_exclusions.nix, each with its reason.
+# What Debian's Python keeps out of images beyond debian.nix, each with its reason.
 [
   "bin/*-config" # for building against Python
   "bin/pdb3*" # python -m pdb
@@ -27,4 +27,9 @@
   "lib/x86_64-linux-gnu/engines-*" # OpenSSL's drivers of hardware, which Python's ssl cannot load
   "lib/x86_64-linux-gnu/krb5" # plugins that log in to Kerberos; NIS is all that needs its libraries
   "lib/x86_64-linux-gnu/libmpdec++.so*" # the C++ interface; the decimal module takes the C one
+  "lib/x86_64-linux-gnu/libexpatw.so*" # expat for wide characters; pyexpat takes the other one
+  "lib/x86_64-linux-gnu/libhistory.so*" # a part of libreadline, once more
+  "lib/x86_64-linux-gnu/libformw.so*" # forms on terminals; Python's curses has windows and panels
+  "lib/x86_64-linux-gnu/libmenuw.so*" # menus on terminals
+  "lib/x86_64-linux-gnu/libtic.so*" # compiles descriptions of terminals
 ]

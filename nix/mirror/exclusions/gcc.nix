@@ -1,4 +1,4 @@
-# What GCC leaves out beyond debian_exclusions.nix, each with its reason.
+# What GCC leaves out beyond debian.nix, each with its reason.
 [
   "bin/*lto-dump*" # shows what an object holds for link-time optimization; 24 MB
   "bin/*dwp" # debug information in files of its own
