@@ -33,7 +33,8 @@ class Image:
     """An image archive (Docker Image Specification v1.2).
 
     references: of each store path, the store paths that its files name; records: the
-    text of each RECORD by its path (PEP 376).
+    text of each RECORD by its path (PEP 376); libraries: of each shared library whether
+    it has a table of symbols beside that of its dynamic section (elf(5), ".symtab").
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Image:
     entries: list[Entry] = field(init=False)
     references: dict[str, set[str]] = field(init=False)
     records: dict[str, str] = field(init=False)
+    libraries: dict[str, bool] = field(init=False)
 
     def __post_init__(self) -> None:
         with tarfile.open(self.path) as archive:
@@ -56,6 +58,7 @@ class Image:
             self.entries = []
             self.references = {}
             self.records = {}
+            self.libraries = {}
             for number, name in enumerate(self.manifest["Layers"]):
                 content = archive.extractfile(name)
                 assert content is not None
@@ -75,6 +78,8 @@ class Image:
                 text = content.read()
                 if entry.path.endswith(".dist-info/RECORD"):
                     self.records[entry.path] = text.decode()
+                if ".so" in entry.path and text.startswith(b"\x7fELF"):
+                    self.libraries[entry.path] = b"\0.symtab\0" in text
             found |= {match.decode() for match in STORE_PATH.findall(text)} - {owner}
 
     @property
