@@ -227,7 +227,8 @@ def configuration() -> Iterator[ModuleType]:
         for variable in (*os.environ,):
             patch.delenv(variable)
         patch.setattr(sys, "path", sys.path.copy())
-        yield load_module("gunicorn_configuration")
+        module = load_module("gunicorn_configuration")
+    yield module
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def library(tmp_path: Path) -> Path:
 def strip(folder: Path, script: str) -> Path:
     """A program that is called as strip is: --strip-unneeded -o TARGET SOURCE."""
     program = folder / "strip"
-    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.write_text(f"#!{shutil.which('sh')}\n{script}\n")
     program.chmod(0o755)
     return program
 
