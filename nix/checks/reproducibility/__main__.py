@@ -134,9 +134,7 @@ def check(images: Sequence[str], other: Path, probe: Optional[str] = None) -> No
         compare_stores(first, third, built)
 
 
-def compare_stores(
-    first: Setting, third: Setting, built: Sequence[Derivation]
-) -> None:
+def compare_stores(first: Setting, third: Setting, built: Sequence[Derivation]) -> None:
     """Compare what both stores have, and how they list it. Raises NotReproducible."""
     found, order = second_store.compare(first, third, built)
     show(found[:1])

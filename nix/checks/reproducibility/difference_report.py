@@ -55,6 +55,5 @@ def shortened(text: str, lines: int = LINES) -> str:
         file.write(text)
     whole = Path(file.name)
     return (
-        "".join(all_lines[:lines])
-        + f"… {len(all_lines) - lines} more lines: {whole}\n"
+        "".join(all_lines[:lines]) + f"… {len(all_lines) - lines} more lines: {whole}\n"
     )

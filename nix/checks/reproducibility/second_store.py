@@ -93,6 +93,6 @@ def compare(
         (*makers.get(path, (0, path)), path, str(real_path(second, path)))
         for path in differing
     ]
-    same = [path for path in both if path in makers and path not in set(differing)]
+    same = sorted(set(both) - set(differing))
     pairs = ((real_path(first, path), real_path(second, path)) for path in same)
     return [Difference(*rest) for _, *rest in sorted(found)], order(pairs)
