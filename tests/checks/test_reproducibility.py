@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import doctest
 import os
+import shutil
 from pathlib import Path
 
 import derivations
@@ -137,7 +138,8 @@ def test_a_failing_diffoscope_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "diffoscope"
-    program.write_text("#!/bin/sh\necho broken >&2\nexit 2\n")
+    shell = shutil.which("sh")
+    program.write_text(f"#!{shell}\necho broken >&2\nexit 2\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(NotReproducible, match="broken"):
