@@ -22,6 +22,8 @@ What differs is shown by diffoscope.
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -67,10 +69,9 @@ def build(setting: Setting, images: Sequence[str]) -> list[str]:
 def show(found: Sequence[Difference]) -> None:
     """Print how the outputs differ."""
     for derivation, output, kept in found:
+        report = difference_report.report(output, kept)
         say(f"{derivation} gives another {output}:")
-        print(
-            difference_report.shortened(difference_report.report(output, kept)), end=""
-        )
+        say(difference_report.shortened(report).rstrip("\n"))
 
 
 def check_again(setting: Setting, derivations: Sequence[str]) -> None:
@@ -99,12 +100,24 @@ def tell_view(chosen: Sequence[Setting], probe: Optional[str]) -> None:
         say(f"{name} {reaches}: {', '.join(values)}")
 
 
+def demand_folder(folder: Path) -> None:
+    """Raises NotReproducible where nothing can be written into a folder."""
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise NotReproducible(
+            f"{folder} is no folder that can be written to: name one on another file"
+            " system than the store's with --other-file-system FOLDER"
+        )
+
+
 def check(images: Sequence[str], other: Path, probe: Optional[str] = None) -> None:
     """Compare. Raises NotReproducible.
 
     other: a folder on another file system than the store's; probe: see builders_view.
     """
     difference_report.demand()
+    demand_folder(other)
+    if subprocess.run(("git", "diff", "--quiet", "HEAD")).returncode:
+        say("note: what is not committed is not checked")
     with ExitStack() as stack:
         scratch, elsewhere = (
             Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
