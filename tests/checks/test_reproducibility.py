@@ -42,9 +42,7 @@ def test_commands_run_under_the_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIX_CONFIG", "sandbox = true")
-    setting = Setting(
-        tmp_path, 0o077, 1, {"TZ": "Asia/Tokyo"}, build_folder=tmp_path, store=HERE
-    )
+    setting = Setting(tmp_path, tmp_path, 0o077, 1, {"TZ": "Asia/Tokyo"}, store=HERE)
     script = 'umask; nproc; echo "$TZ $TMPDIR $NIX_REMOTE"; pwd; echo "$NIX_CONFIG"'
     said = setting.run("sh", "-c", script, cwd=tmp_path).splitlines()
     assert said[:2] == ["0077", "1"]
@@ -53,7 +51,7 @@ def test_commands_run_under_the_setting(
 
 
 def test_a_failed_command_is_told_by_its_last_line(tmp_path: Path) -> None:
-    setting = Setting(tmp_path, 0o077, 1)
+    setting = Setting(tmp_path, tmp_path, 0o077, 1)
     with pytest.raises(NotReproducible, match=r"^sh -c .*: no$"):
         setting.run("sh", "-c", "echo why >&2; echo no >&2; exit 3")
 
@@ -61,6 +59,7 @@ def test_a_failed_command_is_told_by_its_last_line(tmp_path: Path) -> None:
 def test_settings_differ_in_all(tmp_path: Path) -> None:
     chosen = settings(tmp_path / "a", tmp_path / "b")
     assert len({setting.folder for setting in chosen}) == 3
+    assert len({setting.build_folder for setting in chosen}) == 3
     assert len({setting.umask for setting in chosen}) == 3
     assert {setting.processors for setting in chosen} == {1, 2}
     for name in ("TZ", "LANG", "LC_ALL", "PYTHONHASHSEED"):
@@ -118,7 +117,7 @@ def test_order_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_too_little_room_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = Setting(tmp_path, 0o077, 1)
+    setting = Setting(tmp_path, tmp_path, 0o077, 1)
     monkeypatch.setattr(Setting, "run", lambda *words: "1000\n" + "9" * 18)
     with pytest.raises(NotReproducible, match="--other-file-system FOLDER"):
         second_store.demand_room(setting, tmp_path, ["/x", "/y"])

@@ -57,6 +57,8 @@ def check(base: Path, tmp_path: Path) -> Check:
     (folder / "files").mkdir(parents=True)
     for number in range(20):
         (folder / "files" / str(number)).touch()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     (folder / "mirror").write_text(MIRROR)
     (folder / "mirror").chmod(0o755)
     configuration = CONFIGURATION
@@ -71,7 +73,7 @@ def check(base: Path, tmp_path: Path) -> Check:
         run(folder, "git", "add", ".")
         run(folder, "git", *user, "commit", "--quiet", "--message", "a project")
         program = str(base / "nix/checks/reproducibility")
-        return run(
+        done = run(
             folder,
             *(sys.executable, "-IB", program, "image", *words),
             check=False,
@@ -79,8 +81,11 @@ def check(base: Path, tmp_path: Path) -> Check:
                 **os.environ,
                 "CONFIGURATION": configuration,
                 "NIX_CONFIG": configuration,
+                "TMPDIR": str(temporary),
             },
         )
+        assert not list(temporary.iterdir())
+        return done
 
     return check
 

@@ -123,8 +123,9 @@ def check(images: Sequence[str], other: Path, probe: Optional[str] = None) -> No
             Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
             for folder in (None, other)
         )
-        (elsewhere / "builds").mkdir()
-        first, second, third = settings(scratch, elsewhere)
+        first, second, third = chosen = settings(scratch, elsewhere)
+        for setting in chosen:
+            setting.build_folder.mkdir()
         roots = build(first, images)
         built = closure(first, roots)
         kept = [found for found in built if found.is_built()]

@@ -23,17 +23,17 @@ def tail(text: str) -> str:
 class Setting:
     """How one of the clones is made and built.
 
-    folder: of the clone; umask; processors: how many Nix and its builders may use;
-    variables: of the environment; build_folder: where builds unpack and compile, by
-    default the machine's; store: the folder of another Nix store than the machine's,
-    whose paths are those below it (Nix manual, "Local Store", `root`).
+    folder: of the clone; build_folder: where builds unpack and compile, unless a daemon
+    runs them; umask; processors: how many Nix and its builders may use; variables: of
+    the environment; store: the folder of another Nix store than the machine's, whose
+    paths are those below it (Nix manual, "Local Store", `root`).
     """
 
     folder: Path
+    build_folder: Path
     umask: int
     processors: int
     variables: Mapping[str, str] = field(default_factory=dict)
-    build_folder: Optional[Path] = None
     store: Optional[Path] = None
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
@@ -41,8 +41,7 @@ class Setting:
         found = {**base, **self.variables}
         cores = f"cores = {self.processors}"
         found["NIX_CONFIG"] = "\n".join([base.get("NIX_CONFIG", ""), cores])
-        if self.build_folder is not None:
-            found["TMPDIR"] = str(self.build_folder)
+        found["TMPDIR"] = str(self.build_folder)
         if self.store is not None:
             found["NIX_REMOTE"] = str(self.store)
         return found
@@ -88,12 +87,14 @@ def settings(scratch: Path, other: Path) -> Sequence[Setting]:
     return (
         Setting(
             scratch / "a",
+            scratch / "builds",
             0o077,
             1,
             {"TZ": "Asia/Tokyo", "LANG": "C", "LC_ALL": "C", "PYTHONHASHSEED": "1"},
         ),
         Setting(
             scratch / "another-folder/with/a-longer-name",
+            scratch / "builds-elsewhere",
             0o002,
             2,
             {
@@ -105,10 +106,10 @@ def settings(scratch: Path, other: Path) -> Sequence[Setting]:
         ),
         Setting(
             other / "clone",
+            other / "builds",
             0o027,
             2,
             {"TZ": "UTC", "LANG": "", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "random"},
-            build_folder=other / "builds",
             store=other / "store",
         ),
     )
