@@ -108,7 +108,7 @@ def test_order_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             :: -1 if str(folder) == turned else 1
         ]
 
-    monkeypatch.setattr(second_store.os, "listdir", listed)
+    monkeypatch.setattr("os.listdir", listed)
     pair = (tmp_path / "first", tmp_path / "second")
     # the root, with three folders, and the two folders of two files
     assert second_store.order([pair]) == second_store.Order(3, 1)
