@@ -73,7 +73,7 @@ def check(base: Path, tmp_path: Path) -> Check:
         run(folder, "git", "add", ".")
         run(folder, "git", *user, "commit", "--quiet", "--message", "a project")
         program = str(base / "nix/checks/reproducibility")
-        done = run(
+        done: "subprocess.CompletedProcess[str]" = run(
             folder,
             *(sys.executable, "-IB", program, "image", *words),
             check=False,
