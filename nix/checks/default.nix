@@ -57,16 +57,18 @@ let
     REGISTRY = pkgs.docker-distribution;
   };
 
+  recordedImages = removeAttrs images [ "app-example-edited" ];
+
   digests = import ./digests.nix {
     inherit pkgs;
-    images = removeAttrs images [ "app-example-edited" ];
+    images = recordedImages;
     recorded = pkgs.recordedDigests;
   };
 in
 {
   inherit testEnvironment;
   record-digests = digests.record;
-  reproducibility = import ./reproducibility.nix { inherit pkgs; };
+  reproducibility = import ./reproducibility.nix { inherit pkgs; images = builtins.attrNames recordedImages; };
   wheels = dockerfileVariables.WHEELS;
 
   checks = {

@@ -19,6 +19,7 @@ from typing import Any, Optional
 
 CHUNK = 1 << 20
 RECORD = "./mirror nix run .#record-digests"
+CAUSE = "./mirror nix run .#reproducibility -- --all"
 
 
 def digest_of(archive: tarfile.TarFile, name: str) -> str:
@@ -97,7 +98,8 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     if drift:
         sys.stdout.write(drift)
         print(
-            f"error: the images are not the recorded ones; if they should not be: {RECORD}"
+            f"error: the images are not the recorded ones; if they should not be: {RECORD};"
+            f" where nothing was changed: {CAUSE}"
         )
         return 1
     print(f"{len(digests)} images as recorded")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[2] / "nix/checks"))
+CHECKS = Path(__file__).parents[2] / "nix/checks"
+sys.path += [str(CHECKS), str(CHECKS / "reproducibility")]
 
 PATH = os.environ["PATH"]
 

@@ -56,3 +56,4 @@ def test_drift_is_shown_with_the_command_that_records_anew(
     drift = capsys.readouterr().out
     assert f"+      \"sha256:{hashlib.sha256(b'another layer').hexdigest()}" in drift
     assert "./mirror nix run .#record-digests" in drift
+    assert "./mirror nix run .#reproducibility -- --all" in drift
