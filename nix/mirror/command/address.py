@@ -20,11 +20,15 @@ def redacted(text: str) -> str:
 
 
 def shown(url: str) -> str:
-    """What a URL is called in messages: host and port, or the path of a `file:` URL.
+    """What a URL is called in messages: host and port, or a folder's path.
 
     >>> shown("https://user:secret@host:8080/debian/"), shown("file:///srv/debian/")
     ('host:8080', '/srv/debian/')
+    >>> shown("/srv/wheels")
+    '/srv/wheels'
     """
+    if url.startswith("/"):
+        return url
     if url.startswith("file:"):
         return re.sub(r"^file:(//[^/]*(?=/))?", "", url)
     rest = url.partition("://")[2] or url
