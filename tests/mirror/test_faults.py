@@ -296,6 +296,7 @@ def test_a_proxy_that_refuses(
     monkeypatch.setenv("http_proxy", secret)
     message = fetch(tmp_path, "http://host.invalid/")
     assert message == "host.invalid: its proxy: connection refused"
+    gc.collect()
 
 
 def test_a_short_pause_is_kept(tmp_path: Path, site: Site) -> None:
