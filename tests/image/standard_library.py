@@ -4,12 +4,14 @@ Prints as one JSON object their names, and what those that do not import say.
 """
 
 import importlib
+import io
 import json
 import os
 import pkgutil
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 
 # They start a browser, a program, a window or the tests of Python itself.
 LEFT_ALONE = {"__main__", "antigravity", "idlelib", "test", "tkinter", "turtledemo"}
@@ -33,10 +35,10 @@ names = {
     *modules([library, os.path.join(library, "lib-dynload")]),
 }
 failures = {}
-printed, sys.stdout = sys.stdout, sys.stderr
-for name in sorted(names):
-    try:
-        importlib.import_module(name)
-    except (Exception, SystemExit) as error:
-        failures[name] = f"{type(error).__name__}: {error}"
-json.dump({"modules": sorted(names), "failures": failures}, printed)
+with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    for name in sorted(names):
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            failures[name] = f"{type(error).__name__}: {error}"
+print(json.dumps({"modules": sorted(names), "failures": failures}))

@@ -115,6 +115,7 @@ def test_nothing_that_no_application_imports(
             r"|/lib-dynload/(_.*test|xxlimited)"
             r"|/(gconv|engines-[^/]*|krb5|audit)(/|$)"
             r"|/share/(i18n|locale|gdb|gcc|terminfo)(/|$)"
+            r"|-python3-[0-9.]+/etc(/|$)"
             r"|/locale-archive$",
             entry.path,
         )

@@ -11,10 +11,8 @@
   "share/readline" # examples
   "share/terminfo" # a second copy of terminals
   "lib/python3.*/config-3.*" # Makefile for building against Python
-  "etc/python*" # sitecustomize of Debian's crash reporter
-  "lib/python3.*/sitecustomize.py" # a link to it
-  "etc/init.d"
-  "etc/bindresvport.blacklist"
+  "etc" # mime.types, netconfig and the like: all that reads them looks into the root's /etc
+  "lib/python3.*/sitecustomize.py" # a link there, of Debian's crash reporter
   "lib/mime"
   "lib/python3.*/test" # the standard library's tests and their helpers
   "lib/python3.*/lib-dynload/_*test*" # extension modules that only those tests load
