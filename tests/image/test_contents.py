@@ -187,7 +187,7 @@ def test_no_test_suites_and_no_programs_of_windows(
     found = image.matching(
         lambda entry: entry.path.endswith(".exe")
         or re.search(
-            r"/site-packages/(.*/)?(setuptools|_distutils|dulwich)/tests$", entry.path
+            r"/site-packages/(.*/)?(setuptools|_distutils)/tests$", entry.path
         )
         is not None
     )

@@ -11,7 +11,6 @@
 
   # Suites that go although a string or another test names them, or other projects' tests could.
   judged_suites = [
-    "dulwich/tests" # named by tests in contrib; its helpers are for programs that build on dulwich
     "setuptools/_distutils/tests" # setuptools/_distutils/command/sdist.py means folders of projects that are built
     "setuptools/tests" # so does setuptools/discovery.py
   ];
