@@ -186,9 +186,7 @@ def test_no_test_suites_and_no_programs_of_windows(
     image = archives[name]
     found = image.matching(
         lambda entry: entry.path.endswith(".exe")
-        or re.search(
-            r"/site-packages/(.*/)?(setuptools|_distutils)/tests$", entry.path
-        )
+        or re.search(r"/site-packages/(.*/)?(setuptools|_distutils)/tests$", entry.path)
         is not None
     )
     assert not complaint(image, list(found))
