@@ -67,7 +67,6 @@ in
   inherit testEnvironment;
   record-digests = digests.record;
   reproducibility = import ./reproducibility.nix { inherit pkgs; };
-  wheels = dockerfileVariables.WHEELS;
 
   checks = {
     units = import ./units.nix { inherit pkgs testEnvironment source; };
