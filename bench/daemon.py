@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,10 @@ from pathlib import Path
 from images import name_of
 from programs import run
 from measurement import BenchError
+
+# What Docker's older builder prints of a step, and of the image that it made.
+STEP = re.compile(r"Step \d+/\d+ : (\w+)")
+LAYER = re.compile(r" ---> ([0-9a-f]+)")
 
 
 def identity(name: str) -> str:
@@ -23,7 +29,8 @@ class MadeImages:
 
     def __init__(self) -> None:
         self._earlier: dict[str, str] = {}
-        self._made: set[str] = set()
+        # in the order in which they were made, for an image goes before what is below it
+        self._made: dict[str, None] = {}
 
     @contextmanager
     def under(self, name: str) -> Iterator[None]:
@@ -32,7 +39,12 @@ class MadeImages:
         try:
             yield
         finally:
-            self._made.add(identity(name))
+            self.note(identity(name))
+
+    def note(self, made: str) -> None:
+        """Note the identity of an image that was made; "" is none."""
+        if made:
+            self._made.setdefault(made)
 
     def remove(self) -> None:
         """Remove the images, and give the names back to those that had them before.
@@ -40,13 +52,16 @@ class MadeImages:
         What somebody else has named or started meanwhile stays.
         """
         for name, earlier in self._earlier.items():
+            if identity(name) not in self._made:
+                continue
             if earlier:
                 run("docker", "tag", earlier, name)
-            elif identity(name):
+            else:
                 run("docker", "image", "rm", name)
-        for made in sorted(self._made - set(self._earlier.values()) - {""}):
-            with contextlib.suppress(BenchError):
-                run("docker", "image", "rm", made)
+        for made in reversed(self._made):
+            if made not in self._earlier.values():
+                with contextlib.suppress(BenchError):
+                    run("docker", "image", "rm", made)
 
 
 @contextmanager
@@ -59,11 +74,56 @@ def made_images() -> Iterator[MadeImages]:
         images.remove()
 
 
+def last_layer(output: str) -> str:
+    """The last image that a broken off `docker build` made by itself; "" for none.
+
+    Nothing names it, and below it are those of the steps before. BuildKit makes none.
+
+    >>> last_layer("Step 1/2 : FROM a\\n ---> 0a\\nStep 2/2 : RUN b\\n ---> 0b\\n")
+    '0b'
+    """
+    last = ""
+    is_own = False
+    for line in output.splitlines():
+        step = STEP.match(line)
+        if step is not None:
+            is_own = step[1].upper() != "FROM"
+        elif line == " ---> Using cache":
+            is_own = False
+        elif is_own:
+            found = LAYER.fullmatch(line)
+            last = found[1] if found is not None else last
+    return last
+
+
 def build(images: MadeImages, name: str, context: Path, *options: str) -> None:
-    """Build the image of a folder with a Dockerfile, or with one that an option names."""
+    """Build the image of a folder with a Dockerfile, or with one that an option names.
+
+    Raises BenchError with the last line of what it says where that fails.
+    """
+    words = ("docker", "build", "--network", "host", "--force-rm", "--tag", name)
+    lines: list[str] = []
     with images.under(name):
-        words = ("docker", "build", "--network", "host", "--force-rm", "--tag", name)
-        run(*words, *options, str(context))
+        process = subprocess.Popen(
+            [*words, *options, str(context)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        try:
+            with process.stdout:
+                for line in process.stdout:
+                    lines.append(line)
+            if process.wait() != 0:
+                told = "".join(lines).strip().splitlines() or ["no message"]
+                raise BenchError(f"docker build of {name}: {told[-1]}")
+        except BaseException:
+            process.terminate()
+            process.wait()
+            images.note(last_layer("".join(lines)))
+            raise
 
 
 def load(images: MadeImages, archive: Path) -> str:

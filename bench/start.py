@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon import MadeImages, container, load
+from daemon import MadeImages, container, identity, load
 from loopback import answers, free_port
 from peer import PEERS
 from programs import given, run
@@ -96,7 +96,7 @@ def command_of(image: str) -> tuple[str, ...]:
 
 def measure(runs: int, images: MadeImages) -> list[Row]:
     """Rows of the first answer and of memory; the peers' images are there."""
-    ours = Served(load(images, given("APP_EXAMPLE_IMAGE")))
+    ours = Served(identity(load(images, given("APP_EXAMPLE_IMAGE"))))
     peers = [Served(peer.image, command_of(peer.image)) for peer in PEERS]
     everybody = [ours, *peers]
     used: dict[str, list[float]] = {served.image: [] for served in everybody}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable
+from pathlib import Path
 
 import daemon
 import pytest
-from daemon import MadeImages, container, made_images
+from daemon import MadeImages, build, container, last_layer, made_images
 from measurement import BenchError
 
 
@@ -63,6 +65,56 @@ def make(docker: Docker) -> Callable[[MadeImages, str, str], None]:
     return made
 
 
+BUILD = """\
+Step 1/4 : FROM debian
+ ---> 00
+Step 2/4 : RUN one
+ ---> Using cache
+ ---> 01
+Step 3/4 : COPY two two
+ ---> 02
+"""
+RUNNING = """\
+Step 4/4 : RUN three
+ ---> Running in 0c
+ ---> no image
+"""
+
+
+def test_examples() -> None:
+    result = doctest.testmod(daemon)
+    assert result.attempted and not result.failed
+
+
+@pytest.mark.parametrize(
+    "output, last",
+    [
+        ("", ""),
+        ("#1 [internal] load build definition\n", ""),
+        (BUILD.partition("Step 3")[0], ""),
+        (BUILD, "02"),
+        (BUILD + RUNNING, "02"),
+        (BUILD + RUNNING + "Removing intermediate container 0c\n ---> 03\n", "03"),
+    ],
+)
+def test_what_a_build_left_is_what_it_made_last(output: str, last: str) -> None:
+    assert last_layer(output) == last
+
+
+def test_a_failing_build_is_told_and_leaves_nothing(
+    docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\ncat <<'.'\n{BUILD}the reason\n.\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    docker.images |= {"00", "01", "02"}
+    with pytest.raises(BenchError, match="of bench: the reason$"):
+        with made_images() as images:
+            build(images, "bench", tmp_path)
+    assert docker.images == {"00", "01"}
+
+
 def test_names_go_back_to_those_that_had_them(
     docker: Docker, make: Callable[[MadeImages, str, str], None]
 ) -> None:
@@ -95,6 +147,17 @@ def test_what_others_use_stays(
         make(images, "unused", "application")
         docker.in_use.add("used")
     assert docker.images == {"used"}
+
+
+def test_a_name_that_somebody_else_gave_meanwhile_stays(
+    docker: Docker, make: Callable[[MadeImages, str, str], None]
+) -> None:
+    docker.name("old", "application")
+    with made_images() as images:
+        make(images, "new", "application")
+        docker.name("theirs", "application")
+    assert docker.names == {"application": "theirs"}
+    assert docker.images == {"old", "theirs"}
 
 
 def test_containers_are_removed_whatever_happens(docker: Docker) -> None:
