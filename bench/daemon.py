@@ -14,8 +14,9 @@ from images import name_of
 from programs import run
 from measurement import BenchError
 
-# What Docker's older builder prints of a step, and of the image that it made.
+# What Docker's older builder prints of a step, its container, and the image that it made.
 STEP = re.compile(r"Step \d+/\d+ : (\w+)")
+RUNNING = re.compile(r"^ ---> Running in ([0-9a-f]+)$", re.MULTILINE)
 LAYER = re.compile(r" ---> ([0-9a-f]+)")
 
 
@@ -74,6 +75,14 @@ def made_images() -> Iterator[MadeImages]:
         images.remove()
 
 
+def remove_container(key: str, value: str) -> None:
+    """Remove the container that a filter of `docker ps` finds, if there is one."""
+    for found in run("docker", "ps", "-aq", "--filter", f"{key}={value}").split():
+        # The daemon may be about to do it itself.
+        with contextlib.suppress(BenchError):
+            run("docker", "rm", "--force", "--volumes", found)
+
+
 def last_layer(output: str) -> str:
     """The last image that a broken off `docker build` made by itself; "" for none.
 
@@ -122,7 +131,10 @@ def build(images: MadeImages, name: str, context: Path, *options: str) -> None:
         except BaseException:
             process.terminate()
             process.wait()
-            images.note(last_layer("".join(lines)))
+            output = "".join(lines)
+            for step in RUNNING.findall(output)[-1:]:
+                remove_container("id", step)
+            images.note(last_layer(output))
             raise
 
 
@@ -155,5 +167,4 @@ def container(
         run("docker", "run", "--detach", "--name", name, *options, image, *command)
         yield name
     finally:
-        for made in run("docker", "ps", "-aq", "--filter", f"name=^{name}$").split():
-            run("docker", "rm", "--force", "--volumes", made)
+        remove_container("name", f"^{name}$")

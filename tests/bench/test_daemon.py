@@ -42,7 +42,7 @@ class Docker:
             if "broken" in words:
                 raise BenchError("docker run: no such program")
         elif words[1] == "ps":
-            wanted = words[-1].replace("name=^", "").rstrip("$")
+            wanted = words[-1].partition("=")[2].strip("^$")
             return "\n".join(self.containers & {wanted})
         elif words[1] == "rm":
             self.containers.remove(words[-1])
@@ -105,14 +105,15 @@ def test_a_failing_build_is_told_and_leaves_nothing(
     docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "docker"
-    program.write_text(f"#!/bin/sh\ncat <<'.'\n{BUILD}the reason\n.\nexit 1\n")
+    program.write_text(f"#!/bin/sh\ncat <<'.'\n{BUILD}{RUNNING}the reason\n.\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     docker.images |= {"00", "01", "02"}
+    docker.containers |= {"0c", "another"}
     with pytest.raises(BenchError, match="of bench: the reason$"):
         with made_images() as images:
             build(images, "bench", tmp_path)
-    assert docker.images == {"00", "01"}
+    assert docker.images == {"00", "01"} and docker.containers == {"another"}
 
 
 def test_names_go_back_to_those_that_had_them(
