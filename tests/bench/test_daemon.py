@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,7 +106,9 @@ def test_a_failing_build_is_told_and_leaves_nothing(
     docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "docker"
-    program.write_text(f"#!/bin/sh\ncat <<'.'\n{BUILD}{RUNNING}the reason\n.\nexit 1\n")
+    program.write_text(
+        f"#!{shutil.which('sh')}\ncat <<'.'\n{BUILD}{RUNNING}the reason\n.\nexit 1\n"
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     docker.images |= {"00", "01", "02"}
