@@ -7,47 +7,77 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import NoReturn, Optional
 
+import builds
 import edit
+import peer
 import server
 import size
+import start
 import writer
-from programs import PACKAGES, demand, given, run, served_index
+from daemon import MadeImages, made_images
+from programs import demand, given, served_index
 from measurement import BenchError, Row, heading, replaced, table
-from peer import build_peer
 
-PARTS = ("writer", "edit", "size", "start", "requests")
 README = Path("README.md")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def measure(
-    parts: Sequence[str], runs: int, streamer: Optional[Path], load_before: float
-) -> str:
-    """Take the figures of some parts; returns their table. Raises BenchError."""
-    demand(PACKAGES)
-    rows: list[Row] = []
-    peer = ""
-    loaded = run("docker", "load", "-i", str(given("APP_EXAMPLE_IMAGE")))
-    image = loaded.strip().rpartition("Loaded image: ")[2]
-    identity = run("docker", "image", "inspect", "--format", "{{.Id}}", image).strip()
-    if {"size", "start"} & set(parts):
-        with served_index(given("WHEELS")) as index:
-            peer = build_peer(index)
-    if "writer" in parts:
-        rows += writer.measure(runs, streamer)
-    if "edit" in parts:
-        rows += edit.measure(runs)
-    if "size" in parts:
-        rows += size.measure(peer)
-    if "start" in parts:
-        rows += server.measure_start(runs, identity, peer)
-    if "requests" in parts:
-        rows += server.measure_requests(runs, identity)
+@dataclass(frozen=True)
+class Part:
+    """A part of the figures.
+
+    measure: takes how many runs, and where images are noted; programs: what has to be on
+    the machine; has_peers: whether the peers' images have to be there.
+    """
+
+    measure: Callable[[int, MadeImages], list[Row]]
+    programs: Sequence[str]
+    has_peers: bool = False
+
+
+def parts_of(streamer: Optional[Path]) -> Mapping[str, Part]:
+    """The parts by name. streamer: nixpkgs' stream_layered_image.py, if it is there."""
+    return {
+        "writer": Part(lambda runs, _: writer.measure(runs, streamer), writer.PROGRAMS),
+        "edit": Part(edit.measure, edit.PROGRAMS),
+        "builds": Part(builds.measure, builds.PROGRAMS),
+        "size": Part(lambda _, __: size.measure(), size.PROGRAMS, has_peers=True),
+        "start": Part(start.measure, start.PROGRAMS, has_peers=True),
+        "requests": Part(server.measure, server.PROGRAMS),
+    }
+
+
+def measure(parts: Sequence[Part], runs: int, load_before: float) -> str:
+    """Take the figures of some parts; returns their table. Raises BenchError.
+
+    load_before: the load average when this was begun.
+    """
+    has_peers = any(part.has_peers for part in parts)
+    needed = [name for part in parts for name in part.programs]
+    demand([*needed, *(peer.PROGRAMS if has_peers else ())])
+    with made_images() as images:
+        if has_peers:
+            with served_index(given("WHEELS")) as index:
+                peer.build_peers(images, index)
+        rows = [row for part in parts for row in part.measure(runs, images)]
     return table(rows, heading(runs, load_before))
+
+
+def end(number: int, frame: object) -> NoReturn:
+    """End on a signal in order: what was started and made is removed on the way.
+
+    Further signals do not hinder that.
+    """
+    for further in SIGNALS:
+        signal.signal(further, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def main(words: Optional[Sequence[str]] = None) -> int:
@@ -55,32 +85,34 @@ def main(words: Optional[Sequence[str]] = None) -> int:
 
     words: the arguments, by default those of the process.
     """
+    names = list(parts_of(None))
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="of each figure: 5")
     parser.add_argument(
-        "--only", nargs="+", choices=PARTS, help="these parts alone, printed alone"
+        "--only", nargs="+", choices=names, help="these parts alone, printed alone"
     )
     parser.add_argument(
         "--nixpkgs-streamer", type=Path, help="nixpkgs' stream_layered_image.py"
     )
     parser.add_argument("--print", action="store_true", help="leave the README alone")
     arguments = parser.parse_args(words)
+    if arguments.runs < 1:
+        parser.error("--runs: at least 1")
+    for number in SIGNALS:
+        signal.signal(number, end)
     load_before = os.getloadavg()[0]
+    streamer = arguments.nixpkgs_streamer
     try:
-        if arguments.nixpkgs_streamer and not arguments.nixpkgs_streamer.is_file():
-            raise BenchError(f"no file {arguments.nixpkgs_streamer}")
-        text = README.read_text()
-        replaced(text, "")
-        content = measure(
-            arguments.only or PARTS,
-            arguments.runs,
-            arguments.nixpkgs_streamer,
-            load_before,
-        )
+        if streamer and not streamer.is_file():
+            raise BenchError(f"no file {streamer}")
+        replaced(README.read_text(), "")
+        chosen = parts_of(streamer.resolve() if streamer else None)
+        parts = [chosen[name] for name in names if name in (arguments.only or names)]
+        content = measure(parts, arguments.runs, load_before)
         print(content)
         if not arguments.only and not arguments.print:
             beside = README.with_suffix(".md.new")
-            beside.write_text(replaced(text, content))
+            beside.write_text(replaced(README.read_text(), content))
             beside.rename(README)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)

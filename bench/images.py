@@ -71,6 +71,15 @@ def read_image(path: Path) -> SavedImage:
         return SavedImage(tuple(layers), members[manifest["Config"]].size)
 
 
+def name_of(path: Path) -> str:
+    """The name that `docker load` gives to the image of an archive."""
+    with tarfile.open(path, "r:") as archive:
+        content = archive.extractfile("manifest.json")
+        assert content is not None
+        (manifest,) = json.load(content)
+    return str(manifest["RepoTags"][0])
+
+
 def manifest_size(image: SavedImage) -> int:
     """The bytes of the image's manifest in a registry (OCI Image Manifest)."""
     digest = "sha256:" + 64 * "0"

@@ -11,6 +11,14 @@ from typing import Optional
 
 DEADLINE = 60.0
 
+# How many leading runs, in which caches fill, are left out of the figures.
+PATIENCE = 1
+
+# How many runs a noisy figure takes for each of another: those of `docker run`, whose
+# daemon does much beside, and those of short loads, each with connections of its own.
+START_RUNS = 2
+REQUEST_RUNS = 3
+
 START = "<!-- figures: ./mirror nix run .#bench -->"
 END = "<!-- end of figures -->"
 
@@ -52,20 +60,21 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def alternate(
-    runs: int, *works: Callable[[int], float], patience: int = 1
-) -> list[list[float]]:
+def alternate(runs: int, *works: Callable[[int], float]) -> list[list[float]]:
     """Figures of several works, taken in turns so that a slow hour hits all alike.
 
-    runs: how many each; each is given the number of its run. patience: how many
-    leading runs, in which caches fill, are left out of the figures.
+    Each turn begins with another work, so that none always comes after the same. Before
+    the runs that count there are PATIENCE more, in which caches fill.
+
+    runs: how many each; each is given the number of its run.
     """
     figures: list[list[float]] = [[] for _ in works]
-    for run in range(runs + patience):
-        for figure, work in zip(figures, works):
-            value = work(run)
-            if run >= patience:
-                figure.append(value)
+    for run in range(runs + PATIENCE):
+        for place in range(len(works)):
+            place = (place + run) % len(works)
+            value = works[place](run)
+            if run >= PATIENCE:
+                figures[place].append(value)
     return figures
 
 
@@ -79,11 +88,15 @@ def poll(holds: Callable[[], bool], what: str, interval: float = 0.002) -> None:
 
 
 def number(value: float, unit: str) -> str:
-    """A figure with three digits that count, and its unit.
+    """A figure with three digits that count, and its unit; without one, a count.
 
     >>> number(0.12345, "s"), number(1234.5, "1/s"), number(74957824, "B")
     ('0.123 s', '1234 1/s', '75.0 MB')
+    >>> number(2, "")
+    '2'
     """
+    if not unit:
+        return f"{value:.0f}"
     if unit == "B":
         for name, factor in (("MB", 1e6), ("kB", 1e3)):
             if value >= factor:
@@ -126,8 +139,9 @@ def heading(runs: int, load_before: float) -> str:
     """
     load = os.getloadavg()[0]
     return (
-        f"Medians of {runs}, on {os.cpu_count()} cores, the peer's taken in turns with"
-        f" ours; load average {load_before:.1f} before, {load:.1f} after."
+        f"Medians of {runs}, of `docker run` {START_RUNS * runs}, of requests"
+        f" {REQUEST_RUNS * runs}; on {os.cpu_count()} cores, the peers' taken in turns"
+        f" with ours; load average {load_before:.1f} before, {load:.1f} after."
     )
 
 

@@ -1,4 +1,7 @@
-"""The peers: images that `docker build` makes of the same application."""
+"""The peers: images that `docker build` makes of the same application.
+
+Both stand on one slim Debian root with Debian's own Python.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import tomli
+from daemon import MadeImages, build
 from programs import given, run
 from measurement import BenchError
 
 ROOT_IMAGE = "bench-debian-slim"
-PEER_IMAGE = "bench-dockerfile"
 # What Debian's own slim images leave out.
 SLIM = [
     "usr/share/doc/*",
@@ -27,6 +32,36 @@ SLIM = [
     "var/lib/apt/lists/*",
     "var/log/*.log",
 ]
+
+# The programs that the peers' images are made with.
+PROGRAMS = ("debootstrap", "docker", "tar")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One peer. label: what the table calls it; image: what Docker calls it.
+
+    succeeded: whether it is made the way this project's predecessors are, so that the
+    aims are ratios to it.
+    """
+
+    label: str
+    image: str
+    dockerfile: str
+    succeeded: bool
+
+    def aim(self, text: str) -> str:
+        """The aim, for the peer that has aims."""
+        return text if self.succeeded else ""
+
+
+POETRY = Peer("Poetry's Dockerfile", "bench-poetry", "poetry.Dockerfile", True)
+PIP = Peer("pip's Dockerfile, optimised", "bench-pip", "pip.Dockerfile", False)
+PEERS = (POETRY, PIP)
+
+# What Poetry's own environment is installed from; the index has no more than is locked.
+POETRY_LOCK = Path("nix/poetry/poetry.lock")
+POETRY_PACKAGES = ("poetry", "poetry-plugin-pypi-mirror")
 
 DISTRIBUTIONS = """
 import importlib.metadata
@@ -57,11 +92,9 @@ def mirrors() -> tuple[str, ...]:
     return tuple(found)
 
 
-def make_root_image() -> str:
-    """A slim Debian root as a Docker image; returns its name. It is made once."""
+def make_root_image(images: MadeImages) -> str:
+    """Make a slim Debian root a Docker image; returns its name."""
     name = f"{ROOT_IMAGE}:{suite()}"
-    if run("docker", "image", "ls", "--quiet", name).strip():
-        return name
     archives = mirrors()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch, "root")
@@ -72,21 +105,26 @@ def make_root_image() -> str:
                     shutil.rmtree(path)
                 elif path.name != "copyright":
                     path.unlink()
-        archive = subprocess.Popen(
-            ["tar", "--numeric-owner", "-C", str(root), "-c", "."],
-            stdout=subprocess.PIPE,
-        )
-        assert archive.stdout is not None
-        with archive.stdout:
-            subprocess.run(
-                ["docker", "import", "-", name],
-                stdin=archive.stdout,
-                stdout=subprocess.DEVNULL,
-                check=True,
-            )
-        if archive.wait() != 0:
-            raise BenchError("tar could not read the root that debootstrap made")
+        with images.under(name):
+            import_root(root, name)
     return name
+
+
+def import_root(root: Path, name: str) -> None:
+    """Give Docker a folder as an image of one layer."""
+    archive = subprocess.Popen(
+        ["tar", "--numeric-owner", "-C", str(root), "-c", "."],
+        stdout=subprocess.PIPE,
+    )
+    assert archive.stdout is not None
+    with archive.stdout:
+        imported = subprocess.run(
+            ["docker", "import", "-", name],
+            stdin=archive.stdout,
+            stdout=subprocess.DEVNULL,
+        )
+    if archive.wait() != 0 or imported.returncode != 0:
+        raise BenchError("docker import could not read the root of debootstrap")
 
 
 def requirements() -> str:
@@ -97,15 +135,36 @@ def requirements() -> str:
     return "".join(f"{line}\n" for line in sorted(set(lines.splitlines())))
 
 
-def build_peer(index: str) -> str:
-    """Build the peer's image; returns its name. index: URL of a simple index."""
+def locked(lock: str, names: Sequence[str]) -> list[str]:
+    """The versions of some packages in a poetry.lock, as pip's requirements.
+
+    >>> locked('[[package]]\\nname = "a"\\nversion = "1.2"\\n', ["a"])
+    ['a==1.2']
+    """
+    packages = tomli.loads(lock)["package"]
+    versions = {package["name"]: package["version"] for package in packages}
+    return [f"{name}=={versions[name]}" for name in names]
+
+
+def build_peers(images: MadeImages, index: str) -> None:
+    """Build the peers' images. index: URL of a simple index of all that is locked."""
+    arguments = {
+        "BASE_IMAGE": make_root_image(images),
+        "PIP_INDEX_URL": index,
+        "POETRY_PYPI_MIRROR_URL": index,
+        "POETRY_REQUIREMENTS": " ".join(
+            locked(POETRY_LOCK.read_text(), POETRY_PACKAGES)
+        ),
+    }
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree("app-example/app", Path(folder, "app"))
-        shutil.copy("bench/peer/Dockerfile", folder)
+        for name in ("pyproject.toml", "poetry.lock"):
+            shutil.copy(Path("app-example", name), folder)
         Path(folder, "requirements.txt").write_text(requirements())
-        run(
-            *("docker", "build", "--network", "host", "--tag", PEER_IMAGE),
-            *("--build-arg", f"BASE_IMAGE={make_root_image()}"),
-            *("--build-arg", f"PIP_INDEX_URL={index}", folder),
-        )
-    return PEER_IMAGE
+        for peer in PEERS:
+            file = Path("bench/peer", peer.dockerfile)
+            words = ["--file", str(file)]
+            for name, value in arguments.items():
+                if f"ARG {name}\n" in file.read_text():
+                    words += ["--build-arg", f"{name}={value}"]
+            build(images, peer.image, Path(folder), *words)

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,37 +15,22 @@ from typing import Any, Optional
 
 from measurement import BenchError
 
-# What apt-get installs for a program that is not there.
-PACKAGES = {
-    "debootstrap": "debootstrap",
-    "docker": "docker.io",
-    "git": "git",
-    "gzip": "gzip",
-    "tar": "tar",
-    "wrk": "wrk",
-    "zstd": "zstd",
-}
+# The packages of programs that are not named as they are.
+PACKAGES = {"docker": "docker.io"}
 
 
-def demand(programs: Mapping[str, str]) -> None:
-    """Raises BenchError with the command that installs what is missing.
-
-    programs: of each program the package that has it.
-    """
-    missing = sorted(
-        package for program, package in programs.items() if not shutil.which(program)
-    )
+def demand(programs: Iterable[str]) -> None:
+    """Raises BenchError with the command that installs what is missing."""
+    missing = {PACKAGES.get(name, name) for name in programs if not shutil.which(name)}
     if missing:
-        raise BenchError(f"missing programs: apt-get install {' '.join(missing)}")
+        raise BenchError(
+            f"missing programs: apt-get install {' '.join(sorted(missing))}"
+        )
 
 
-def run(
-    *words: str, cwd: Optional[Path] = None, more: Optional[Mapping[str, str]] = None
-) -> str:
-    """Run a command; returns its standard output. Raises BenchError where it fails.
-
-    more: environment variables beside this process's.
-    """
+def _completed(
+    words: Sequence[str], cwd: Optional[Path], more: Optional[Mapping[str, str]]
+) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run(
         words,
         cwd=cwd,
@@ -58,7 +43,24 @@ def run(
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         raise BenchError(f"{' '.join(words[:4])} …: {lines[-1]}")
-    return done.stdout
+    return done
+
+
+def run(
+    *words: str, cwd: Optional[Path] = None, more: Optional[Mapping[str, str]] = None
+) -> str:
+    """Run a command; returns its standard output. Raises BenchError where it fails.
+
+    more: environment variables beside this process's.
+    """
+    return _completed(words, cwd, more).stdout
+
+
+def messages(
+    *words: str, cwd: Optional[Path] = None, more: Optional[Mapping[str, str]] = None
+) -> str:
+    """As `run`, but returns its standard error."""
+    return _completed(words, cwd, more).stderr
 
 
 def given(variable: str) -> Path:

@@ -1,26 +1,38 @@
-"""A running container: its first answer, its memory, and how many requests it answers."""
+"""How many requests the application answers: in its container, and without one."""
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+from daemon import MadeImages, container, identity, load
+from loopback import answers, free_port
 from programs import given, run
-from measurement import BenchError, Row, alternate, median, poll, seconds
+from measurement import (
+    PATIENCE,
+    REQUEST_RUNS,
+    BenchError,
+    Row,
+    alternate,
+    median,
+    poll,
+)
 
+PROGRAMS = ("docker", "wrk")
 CONNECTIONS = 16
-RUN_SECONDS = 3
+SECONDS = 1
+SECONDS_TO_STOP = 10
 REQUESTS = re.compile(r"(\d+) requests in")
 RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 HALF = re.compile(r"^\s+50%\s+([0-9.]+)(us|ms|s)", re.MULTILINE)
 ALMOST = re.compile(r"^\s+99%\s+([0-9.]+)(us|ms|s)", re.MULTILINE)
+ERRORS = re.compile(r"^\s*(Socket errors:.*|Non-2xx.*)$", re.MULTILINE)
 FIGURES = (
     ("requests", "1/s", "≥ 0.97, better ≥ 1"),
     ("processor time of a request", "ms", ""),
@@ -30,124 +42,54 @@ FIGURES = (
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class Load(NamedTuple):
+    """What wrk tells: requests by second, how many, and latencies in milliseconds."""
+
+    rate: float
+    requests: int
+    half: float
+    almost: float
 
 
-def answers(port: int) -> bool:
-    """Whether GET / on loopback is answered with 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+def read_load(output: str) -> Load:
+    """Read what wrk prints with --latency.
 
-
-@contextmanager
-def container(image: str, *options: str) -> Iterator[str]:
-    """A container of an image, removed at the end; gives its identity."""
-    identity = run("docker", "run", "--detach", *options, image).strip()
-    try:
-        yield identity
-    finally:
-        run("docker", "rm", "--force", identity)
-
-
-def memory(identity: str) -> float:
-    """The bytes that a container's processes keep in memory, shared pages counted once.
-
-    Source: proc(5), /proc/PID/smaps_rollup, Pss.
+    Raises BenchError where a request failed, or where there were none: then its figures
+    are those of something else.
     """
-    total = 0.0
-    for pid in run("docker", "top", identity, "-o", "pid").split()[1:]:
-        rollup = Path("/proc", pid, "smaps_rollup").read_text()
-        found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-        if found is None:
-            raise BenchError("/proc/PID/smaps_rollup has no Pss")
-        total += 1024 * int(found[1])
-    return total
-
-
-def start(image: str) -> tuple[float, float]:
-    """Seconds from `docker run` to the first answer, and bytes of memory then."""
-    port = free_port()
-    identities: list[str] = []
-
-    def run_until_answer() -> None:
-        words = ("--detach", "--publish", f"127.0.0.1:{port}:80")
-        identities.append(run("docker", "run", *words, image).strip())
-        poll(lambda: answers(port), f"an answer of {image}")
-
-    try:
-        taken = seconds(run_until_answer)
-        return taken, memory(identities[0])
-    finally:
-        for identity in identities:
-            run("docker", "rm", "--force", identity)
-
-
-def measure_start(runs: int, image: str, peer: str) -> list[Row]:
-    """Rows of the first answer and memory. image, peer: names that Docker knows."""
-    used: dict[str, list[float]] = {image: [], peer: []}
-
-    def nothing(name: str) -> Callable[[int], float]:
-        words = ("docker", "run", "--rm", "--entrypoint", "/bin/sh", name, "-c", ":")
-        return lambda _: seconds(lambda: run(*words))
-
-    def started(name: str) -> Callable[[int], float]:
-        def work(_: int) -> float:
-            taken, bytes_used = start(name)
-            used[name].append(bytes_used)
-            return taken
-
-        return work
-
-    works = (started(image), started(peer), nothing(image), nothing(peer))
-    times = [median(figures) for figures in alternate(runs, *works)]
-    kept = [median(used[image][1:]), median(used[peer][1:])]
-    against = "Dockerfile on slim Debian"
-    aim = "≤ 0.75, better ≤ 0.6"
-    return [
-        Row("`docker run` → first answer", times[0], "s", against, times[1], aim),
-        Row(
-            "Docker's share: `docker run` of `sh -c :`",
-            times[2],
-            "s",
-            against,
-            times[3],
-        ),
-        Row("memory after it", kept[0], "B", against, kept[1]),
-    ]
+    errors = ERRORS.search(output)
+    if errors is not None:
+        raise BenchError(f"wrk: {errors[1]}")
+    rate, half, almost = RATE.search(output), HALF.search(output), ALMOST.search(output)
+    count = REQUESTS.search(output)
+    if not (rate and half and almost and count and int(count[1])):
+        raise BenchError(f"wrk: {(output.strip() or 'nothing').splitlines()[-1]}")
+    return Load(
+        float(rate[1]),
+        int(count[1]),
+        float(half[1]) * MILLISECONDS[half[2]],
+        float(almost[1]) * MILLISECONDS[almost[2]],
+    )
 
 
 @contextmanager
-def outside(port: int, workers: int) -> Iterator[int]:
-    """The application served by the same interpreter and packages without a container.
+def outside(words: Sequence[str], variables: Mapping[str, str]) -> Iterator[int]:
+    """Gunicorn of the application's environment, without a container.
 
-    Gives the number of Gunicorn's process.
+    words: its arguments; variables: its environment beside what the images have, too.
+    Gives the number of its process.
     """
     environment = {
-        "BIND": f"127.0.0.1:{port}",
-        "WORKERS": str(workers),
-        "ACCESS_LOG": "",
         "PYTHONPATH": ".",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "LANG": "C.UTF-8",
         "PATH": os.environ["PATH"],
     }
-    gunicorn = given("APP_EXAMPLE_ENVIRONMENT") / "bin/gunicorn"
-    settings = given("APPLICATION_SERVER") / "gunicorn_configuration.py"
     process = subprocess.Popen(
-        [gunicorn, "-c", settings],
+        [given("APP_EXAMPLE_ENVIRONMENT") / "bin/gunicorn", *words],
         cwd="app-example",
-        env=environment,
+        env={**environment, **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -156,16 +98,46 @@ def outside(port: int, workers: int) -> Iterator[int]:
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait()
+        try:
+            process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def settings(port: int, workers: int) -> dict[str, str]:
+    """The variables of our server: at loopback, without a line for each request."""
+    return {
+        "BIND": f"127.0.0.1:{port}",
+        "WORKERS": str(workers),
+        "ACCESS_LOG": "",
+    }
 
 
 @contextmanager
-def inside(image: str, port: int, workers: int) -> Iterator[int]:
-    """The image's container on the host's network; gives the number of Gunicorn's process."""
-    variables = (f"BIND=127.0.0.1:{port}", f"WORKERS={workers}", "ACCESS_LOG=")
-    options = [word for variable in variables for word in ("--env", variable)]
-    with container(image, "--network", "host", *options) as identity:
-        yield int(run("docker", "inspect", "--format", "{{.State.Pid}}", identity))
+def in_container(image: str, port: int, workers: int) -> Iterator[int]:
+    """The image's container on the host's network; gives the number of its process."""
+    variables = settings(port, workers).items()
+    options = [word for name, value in variables for word in ("-e", f"{name}={value}")]
+    with container(image, "--network", "host", *options) as name:
+        yield int(run("docker", "inspect", "--format", "{{.State.Pid}}", name))
+
+
+@contextmanager
+def same_server(port: int, workers: int) -> Iterator[int]:
+    """The same server files, interpreter and packages without a container."""
+    file = given("APPLICATION_SERVER") / "gunicorn_configuration.py"
+    with outside(["-c", str(file)], settings(port, workers)) as pid:
+        yield pid
+
+
+@contextmanager
+def plain_server(port: int, workers: int) -> Iterator[int]:
+    """The same interpreter and packages with Uvicorn's own worker, no file of ours."""
+    words = ["-k", "uvicorn.workers.UvicornWorker", "-b", f"127.0.0.1:{port}"]
+    words += ["-w", str(workers), "--worker-tmp-dir", "/dev/shm", "app.main:app"]
+    with outside(words, {}) as pid:
+        yield pid
 
 
 def processor_seconds(pid: int) -> float:
@@ -181,54 +153,58 @@ def processor_seconds(pid: int) -> float:
     )
 
 
-def load(port: int, pid: int) -> tuple[float, float, float, float]:
-    """How a server fares under load: one figure each of FIGURES.
+def loaded(port: int, pid: int) -> tuple[float, float, float, float]:
+    """How a server fares under load, on new connections: one figure each of FIGURES.
 
     pid: Gunicorn's process.
     """
-    words = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{RUN_SECONDS}s", "--latency")
+    words = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency")
     before = processor_seconds(pid)
     output = run(*words, f"http://127.0.0.1:{port}/")
     used = processor_seconds(pid) - before
-    rate, half, almost = RATE.search(output), HALF.search(output), ALMOST.search(output)
-    count = REQUESTS.search(output)
-    if not (rate and half and almost and count) or "Non-2xx" in output:
-        raise BenchError(f"wrk: {output.strip().splitlines()[-1]}")
-    return (
-        float(rate[1]),
-        1000 * used / int(count[1]),
-        float(half[1]) * MILLISECONDS[half[2]],
-        float(almost[1]) * MILLISECONDS[almost[2]],
+    told = read_load(output)
+    return told.rate, 1000 * used / told.requests, told.half, told.almost
+
+
+def measure_workers(runs: int, image: str, workers: int) -> list[Row]:
+    """Rows of so many workers."""
+    ports = [free_port() for _ in range(3)]
+    taken: list[list[tuple[float, ...]]] = [[] for _ in ports]
+
+    def work(place: int, pid: int) -> Callable[[int], float]:
+        def load_it(_: int) -> float:
+            figures = loaded(ports[place], pid)
+            taken[place].append(figures)
+            return figures[0]
+
+        return load_it
+
+    with in_container(image, ports[0], workers) as ours, same_server(
+        ports[1], workers
+    ) as same, plain_server(ports[2], workers) as plain:
+        for port in ports:
+            poll(lambda: answers(port), "an answer of the application")
+        works = [work(place, pid) for place, pid in enumerate((ours, same, plain))]
+        alternate(REQUEST_RUNS * runs, *works)
+    ours_, same_, plain_ = (
+        [median(column) for column in zip(*figures[PATIENCE:])] for figures in taken
     )
-
-
-def measure_requests(runs: int, image: str) -> list[Row]:
-    """Rows of requests by second, their cost and latency, with 1 and 2 workers."""
-    rows = []
-    for workers in (1, 2):
-        ports = (free_port(), free_port())
-        taken: list[list[tuple[float, ...]]] = [[], []]
-
-        def loaded(place: int, pid: int) -> Callable[[int], float]:
-            def work(_: int) -> float:
-                taken[place].append(load(ports[place], pid))
-                return 0.0
-
-            return work
-
-        with inside(image, ports[0], workers) as ours, outside(
-            ports[1], workers
-        ) as theirs:
-            for port in ports:
-                poll(lambda: answers(port), "an answer of the application")
-            alternate(runs, loaded(0, ours), loaded(1, theirs))
-        columns = [list(zip(*figures[1:])) for figures in taken]
-        what = f"{workers} worker{'s' if workers > 1 else ''}"
-        for (name, unit, aim), figures, others in zip(FIGURES, *columns):
-            rows.append(
-                Row(
-                    *(f"{name}, {what}", median(figures), unit),
-                    *("no container", median(others), aim),
-                )
-            )
+    many = f"{workers} worker{'s' if workers > 1 else ''}"
+    rows = [
+        Row(f"{name}, {many}", figure, unit, "no container", other, aim)
+        for (name, unit, aim), figure, other in zip(FIGURES, ours_, same_)
+    ]
+    rows += [
+        Row(
+            *(f"{name}, {many}, neither in a container", figure, unit),
+            *("Uvicorn's own worker", other),
+        )
+        for (name, unit, _), figure, other in zip(FIGURES[:2], same_, plain_)
+    ]
     return rows
+
+
+def measure(runs: int, images: MadeImages) -> list[Row]:
+    """Rows of requests by second, their cost and latency, with 1 and 2 workers."""
+    image = identity(load(images, given("APP_EXAMPLE_IMAGE")))
+    return [row for many in (1, 2) for row in measure_workers(runs, image, many)]

@@ -12,6 +12,7 @@ from typing import Optional
 from programs import given, run
 from measurement import Row, alternate, median, seconds
 
+PROGRAMS = ("tar",)
 LAYERS = 9
 EMPTY_TAR = b"\0" * 10240
 

@@ -63,7 +63,8 @@ in
     inherit (proof) docker-tests record-digests reproducibility;
     bench = import ./bench.nix {
       inherit pkgs example applicationServer;
-      inherit (proof) testEnvironment wheels;
+      inherit (proof) testEnvironment;
+      wheels = import ./checks/wheels.nix { inherit pkgs poetry2nix; projectDirs = [ ../app-example ./poetry ]; };
       images = { inherit image; app-example = example.images.production; };
     };
     default = image;

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -96,6 +97,7 @@ class Layout:
         self.folder = folder
         self.blobs = folder / "blobs/sha256"
         self.blobs.mkdir(parents=True)
+        self.unnamed = itertools.count()
         (folder / "oci-layout").write_bytes(encode({"imageLayoutVersion": "1.0.0"}))
 
     def add(self, content: bytes, media_type: str) -> dict[str, Any]:
@@ -108,7 +110,8 @@ class Layout:
         """Add a layer of an archive, compressed; returns its descriptor."""
         compressor = zlib.compressobj(LEVEL, wbits=GZIP)
         taken = hashlib.sha256()
-        unnamed = self.blobs / f"{part.offset}.part"
+        # One and the same layer may be there twice, and compressed twice at once.
+        unnamed = self.blobs / f"{next(self.unnamed)}.part"
         with open(archive, "rb") as source, open(unnamed, "wb") as target:
 
             def write(data: bytes) -> None:

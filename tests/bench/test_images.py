@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from images import gzipped, manifest_size, moved, raw, read_image
+from images import gzipped, manifest_size, moved, name_of, raw, read_image
 
 from bench_archives import CONFIGURATION, write_archive
 
@@ -19,6 +19,10 @@ def test_sizes(tmp_path: Path, layers: list[bytes]) -> None:
     image = read_image(write_archive(tmp_path / "image.tar", layers))
     assert raw(image) == 32_000
     assert 0 < gzipped(image) < 1_000
+
+
+def test_name(tmp_path: Path, layers: list[bytes]) -> None:
+    assert name_of(write_archive(tmp_path / "image.tar", layers)) == "a:b"
 
 
 def test_an_edit_moves_the_new_layer_and_what_names_it(

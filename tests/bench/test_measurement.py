@@ -9,7 +9,18 @@ import measurement
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from measurement import END, START, BenchError, Row, alternate, poll, replaced, table
+from measurement import (
+    END,
+    START,
+    BenchError,
+    Row,
+    alternate,
+    heading,
+    median,
+    poll,
+    replaced,
+    table,
+)
 
 
 def test_examples() -> None:
@@ -36,9 +47,28 @@ def test_runs_take_turns_and_the_first_is_left_out() -> None:
         order.append((name, run))
         return float(run)
 
-    figures = alternate(2, lambda run: work("a", run), lambda run: work("b", run))
-    assert order == [(name, run) for run in range(3) for name in "ab"]
-    assert figures == [[1.0, 2.0], [1.0, 2.0]]
+    works = [lambda run, name=name: work(name, run) for name in "abc"]
+    figures = alternate(3, *works)
+    assert "".join(name for name, _ in order) == "abc" "bca" "cab" "abc"
+    assert [run for _, run in order] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert figures == 3 * [[1.0, 2.0, 3.0]]
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1))
+def test_half_of_the_values_are_on_each_side_of_a_median(values: list[float]) -> None:
+    middle = median(values)
+    assert 2 * sum(value <= middle for value in values) >= len(values)
+    assert 2 * sum(value >= middle for value in values) >= len(values)
+
+
+def test_heading_says_how_many_runs() -> None:
+    assert heading(5, 0.5).startswith(
+        "Medians of 5, of `docker run` 10, of requests 15;"
+    )
+
+
+def test_counts_are_whole_in_the_table() -> None:
+    assert "| built | 7 | | | |" in table([Row("built", 7, "")], "")
 
 
 def test_poll_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

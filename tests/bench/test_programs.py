@@ -7,17 +7,25 @@ from pathlib import Path
 
 import pytest
 from measurement import BenchError
-from programs import demand, given, run, served_index
+from programs import PACKAGES, demand, given, messages, run, served_index
 
 
-def test_missing_programs_are_named_with_their_packages() -> None:
+def test_missing_programs_are_named_with_their_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(PACKAGES, "no-such-program", "that")
     with pytest.raises(BenchError, match="apt-get install it that$"):
-        demand({"no-such-program": "that", "none-like-it": "it", "sh": "dash"})
+        demand(["no-such-program", "sh", "it", "no-such-program"])
 
 
 def test_a_failing_command_shows_its_last_line() -> None:
     with pytest.raises(BenchError, match="sh -c .*: the reason$"):
         run("sh", "-c", "echo noise >&2; echo the reason >&2; exit 3")
+
+
+def test_both_outputs_can_be_had() -> None:
+    words = ("sh", "-c", "echo told; echo said >&2")
+    assert (run(*words), messages(*words)) == ("told\n", "said\n")
 
 
 def test_a_missing_variable_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ COMPILERS = {
 BUDGET = {
     "app-example": 69_000_000,
     "app-example-modern": 84_000_000,
-    "platform": 109_000_000,
+    "platform": 110_000_000,
     "platform-full": 320_000_000,
 }
 

@@ -12,7 +12,7 @@ LITTER = [
     "app/.venv/pyvenv.cfg",
     "app/environment/pyvenv.cfg",
     "app/environment/bin/python",
-    "app/__pycache__/main.cpython-313.pyc",
+    "app/__pycache__/other.cpython-313.pyc",
     "app/old.pyc",
     "app/.pytest_cache/README.md",
     "app/.mypy_cache/x",
@@ -30,6 +30,10 @@ LITTER = [
     "app/main.py~",
     "app/application.egg-info/PKG-INFO",
 ]
+BYTE_CODE = {
+    "app/__pycache__/__init__.cpython-313.pyc",
+    "app/__pycache__/main.cpython-313.pyc",
+}
 KEPT = [
     "app/templates/index.html",
     "app/static/logo.svg",
@@ -58,7 +62,7 @@ def application_files(image: Path) -> set[str]:
 def test_litter_reaches_no_image(project: Project) -> None:
     write(project.folder, [*LITTER, *KEPT])
     own = {"app/__init__.py", "app/main.py"}
-    assert application_files(project.build()) == own | set(KEPT)
+    assert application_files(project.build()) == own | set(KEPT) | BYTE_CODE
     more = {"tests/__init__.py", "tests/test_main.py", "pyproject.toml"}
     files = application_files(project.build(".#image-test"))
     assert files == own | set(KEPT) | more
@@ -69,7 +73,8 @@ def test_tracked_litter_reaches_no_image_either(project: Project) -> None:
     write(project.folder, ["app/.env", "app/.coverage", "app/old.pyc", "app/data.bin"])
     run(project.folder, "git", "add", "--all", "--force")
     files = application_files(project.build())
-    assert files == {"app/__init__.py", "app/main.py", "app/data.bin"}
+    own = {"app/__init__.py", "app/main.py", "app/data.bin"}
+    assert files == own | BYTE_CODE
 
 
 def test_a_changed_test_changes_no_production_image(project: Project) -> None:

@@ -1,5 +1,5 @@
-# The peer of app-example's production image: the same locked packages on Debian's own Python, the
-# way such an image is usually written.
+# A peer of app-example's production image, optimised by hand: the locked packages and what they need,
+# byte-compiled, on Debian's own Python.
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 RUN apt-get update \
