@@ -127,12 +127,16 @@ class Clone:
         with images.under(IMAGE):
             run("sh", "-c", "docker load < result", cwd=self.folder)
 
-    def docker_build(self, images: MadeImages, platform: str, index: str) -> None:
-        """Build app-example/Dockerfile's production stage with its cache.
+    def docker_build(
+        self, images: MadeImages, platform: str, index: str, whole: bool = False
+    ) -> None:
+        """Build app-example/Dockerfile with its cache.
 
-        platform: the name of the image that it stands on; index: URL of a simple index.
+        platform: the name of the image that it stands on; index: URL of a simple index;
+        whole: the file as it is, not the stages alone that production needs.
         """
         arguments = (f"BASE_IMAGE={platform}", f"POETRY_PYPI_MIRROR_URL={index}")
         words = [word for one in arguments for word in ("--build-arg", one)]
-        file = ("--file", str(self._dockerfile))
-        build(images, DOCKERFILE_IMAGE, self.project, *file, *words)
+        if not whole:
+            words += ["--file", str(self._dockerfile)]
+        build(images, DOCKERFILE_IMAGE, self.project, *words)

@@ -105,6 +105,23 @@ def last_layer(output: str) -> str:
     return last
 
 
+def stage_ends(output: str) -> list[str]:
+    """The last image that each stage of a `docker build` made, as far as it made one.
+
+    Only the file's last stage, or the one that is asked for, gets a name.
+
+    >>> stage_ends("Step 1/3 : FROM a\\nStep 2/3 : RUN b\\n ---> 0b\\nStep 3/3 : FROM c\\n")
+    ['0b']
+    """
+    stages: list[str] = []
+    for line in output.splitlines(keepends=True):
+        step = STEP.match(line)
+        if not stages or step is not None and step[1].upper() == "FROM":
+            stages.append("")
+        stages[-1] += line
+    return [made for made in map(last_layer, stages) if made]
+
+
 def build(images: MadeImages, name: str, context: Path, *options: str) -> None:
     """Build the image of a folder with a Dockerfile, or with one that an option names.
 
@@ -128,13 +145,16 @@ def build(images: MadeImages, name: str, context: Path, *options: str) -> None:
             if process.wait() != 0:
                 told = "".join(lines).strip().splitlines() or ["no message"]
                 raise BenchError(f"docker build of {name}: {told[-1]}")
+            for made in stage_ends("".join(lines)):
+                images.note(made)
         except BaseException:
             process.terminate()
             process.wait()
             output = "".join(lines)
             for step in RUNNING.findall(output)[-1:]:
                 remove_container("id", step)
-            images.note(last_layer(output))
+            for made in stage_ends(output):
+                images.note(made)
             raise
 
 

@@ -37,18 +37,27 @@ def measure(runs: int, images: MadeImages) -> list[Row]:
             def with_dockerfile(_: int) -> float:
                 return after_edit(lambda: clone.docker_build(images, platform, index))
 
-            works = [with_archive, with_dockerfile]
+            def with_whole_dockerfile(_: int) -> float:
+                return after_edit(
+                    lambda: clone.docker_build(images, platform, index, whole=True)
+                )
+
+            works = [with_archive, with_dockerfile, with_whole_dockerfile]
             if clone.has_load():
                 works.append(with_load)
-            figures = [median(times) for times in alternate(runs, *works)]
+            archive, stages, whole, *load_program = [
+                median(times) for times in alternate(runs, *works)
+            ]
             against = "`docker build`, warm cache"
+            without = "the same, production's stages alone"
             what = "edit → in Docker, `./mirror nix"
-            if len(figures) > 2:
+            for taken in load_program:
                 program = f"{what} run .#app-example.load`"
                 aim = "≤ 2, better ≤ 1"
-                rows.append(Row(program, figures[2], "s", against, figures[1], aim))
-            archive = f"{what} build .#app-example && docker load < result`"
-            rows.append(Row(archive, figures[0], "s", against, figures[1]))
+                rows.append(Row(program, taken, "s", against, whole, aim))
+                rows.append(Row(program, taken, "s", without, stages))
+            program = f"{what} build .#app-example && docker load < result`"
+            rows.append(Row(program, archive, "s", against, whole))
 
             with_archive(0)
             before = read_image(clone.folder / "result")
