@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_error import ImageError
 from image_parts import FILES, NAMES, store_path
-from layer_tar import BLOCK, CHUNK, Measure, layer_size, measure, write_store_layer
+from layer_tar import BLOCK, CHUNK, layer_size, measure, write_store_layer
 
 # None of the characters that only surrogates are made of: no file's name has them.
 CHARACTERS = st.characters(blacklist_characters="\0/", max_codepoint=0xD7FF)
@@ -140,10 +140,6 @@ def test_sizes_do_not_depend_on_the_file_system(tmp_path: Path) -> None:
     assert size(folder) == 5 + len("many")
     assert size(folder / "many/file") == 5
     assert size(folder / "link") == len("many")
-
-
-def test_measures_add_up() -> None:
-    assert Measure(1, 512, 1) + Measure(2, 1024, 3) == Measure(3, 1536, 4)
 
 
 def test_files_larger_than_a_chunk(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from image_error import ImageError
 
@@ -29,26 +28,17 @@ MAGIC = b"ustar  \0" + bytes(247)
 MAGIC_SUM = sum(MAGIC)
 
 
-@dataclass(frozen=True)
-class Measure:
-    """How much store paths hold.
+class Measure(NamedTuple):
+    """How much a store path holds.
 
-    content: the bytes of their files and links. Folders do not count: how large they
-    are differs between file systems. tar: the bytes of their entries in a tar; entries:
-    how many these are.
+    content: the bytes of its files and links. Folders do not count: how large they are
+    differs between file systems. tar: the bytes of its entries in a tar; entries: how
+    many these are.
     """
 
-    content: int = 0
-    tar: int = 0
-    entries: int = 0
-
-    def __add__(self, other: Measure) -> Measure:
-        """Both together."""
-        return Measure(
-            self.content + other.content,
-            self.tar + other.tar,
-            self.entries + other.entries,
-        )
+    content: int
+    tar: int
+    entries: int
 
 
 def entries(path: str) -> Iterator[tuple[str, os.stat_result]]:

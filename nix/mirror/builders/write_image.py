@@ -16,11 +16,10 @@ import os
 import sys
 import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, NamedTuple, Optional
 
 from image_error import ImageError
 from layer_choice import comment_on, group, in_order, read_closures
@@ -28,7 +27,6 @@ from layer_tar import (
     BLOCK,
     CHUNK,
     STORE_MTIME,
-    Measure,
     layer_size,
     measure,
     write_store_layer,
@@ -39,8 +37,7 @@ from parallel import cores, in_processes
 ENTRY_WEIGHT = 16 << 10
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """A layer in the archive.
 
     digest: its SHA-256, hexadecimal; comment: what the image's history says of it;
@@ -57,8 +54,7 @@ class Layer:
         return f"{self.digest}/layer.tar"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where a layer's bytes come from.
 
     comment: what the image's history says of it; size: how many bytes there will be;
@@ -312,7 +308,7 @@ def own_sources(arguments: argparse.Namespace, below: int) -> list[Source]:
             Source(
                 comment_on(members),
                 layer_size(held),
-                sum(held, Measure()).entries,
+                sum(each.entries for each in held),
                 partial(write_store_layer, paths=members),
                 members,
             )
