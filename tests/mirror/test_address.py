@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import address
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 SECRET = "s3cr3t"
@@ -29,6 +29,7 @@ def test_what_is_shown(url: str, shown: str) -> None:
     assert address.shown(url) == shown
 
 
+@example("@", "/")
 @given(
     st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=8),
     st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=8),

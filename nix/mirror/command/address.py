@@ -33,8 +33,8 @@ def shown(url: str) -> str:
         return re.sub(r"^file:(//[^/]*(?=/))?", "", url)
     rest = url.partition("://")[2] or url
     host = rest.partition("/")[0]
-    if "@" not in host and not HOST.fullmatch(host):
-        # A password with a slash in it: no URL, and not told all the same.
+    if "@" in host or not HOST.fullmatch(host):
+        # A password with a slash in it makes no URL, and is not told all the same.
         host = rest
     return host.rpartition("@")[2].partition("/")[0]
 
