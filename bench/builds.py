@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clone import INSTALLABLE, Clone
+from clone import INSTALLABLE, PRODUCTION, Clone
 from daemon import MadeImages, load
 from programs import given, messages, run
 from measurement import PATIENCE, Row, alternate, median, seconds
@@ -110,7 +110,7 @@ def measure_nothing(runs: int, clone: Clone, docker: Callable[[], None]) -> list
 
     whole, alone, peer = map(median, alternate(runs, by_mirror, by_nix, by_docker))
     what = f"nothing to do, `./mirror nix build {INSTALLABLE}`"
-    against = "`docker build`, warm cache"
+    against = f"{PRODUCTION}, warm cache"
     share = "`./mirror`'s own share of it"
     return [
         Row(what, whole, "s", against, peer, "≤ 2 s, better ≤ 1 s"),
@@ -152,5 +152,5 @@ def measure(runs: int, images: MadeImages) -> list[Row]:
             ours = after_change(lambda: clone.load(images))
             loaded, peer = map(median, alternate(runs, ours, after_change(docker)))
             what = f"the same → in Docker, `./mirror nix run {INSTALLABLE}.load`"
-            rows.append(Row(what, loaded, "s", "`docker build`", peer))
+            rows.append(Row(what, loaded, "s", PRODUCTION, peer))
     return rows

@@ -19,6 +19,8 @@ from releases import release, relocked
 IMAGE = "app-example:1.0.0"
 DOCKERFILE_IMAGE = "bench-platform"
 INSTALLABLE = ".#app-example"
+# The peer that makes production's stages of app-example/Dockerfile alone.
+PRODUCTION = "`docker build`, production's stages"
 # A small package of the production image that is not asked for by itself.
 DEPENDENCY = "sniffio"
 

@@ -30,6 +30,9 @@ class MadeImages:
 
     def __init__(self) -> None:
         self._earlier: dict[str, str] = {}
+        # the same bytes may be there already, under another name or none
+        listed = run("docker", "image", "ls", "--all", "--quiet", "--no-trunc")
+        self._theirs = set(listed.split())
         # in the order in which they were made, for an image goes before what is below it
         self._made: dict[str, None] = {}
 
@@ -43,8 +46,11 @@ class MadeImages:
             self.note(identity(name))
 
     def note(self, made: str) -> None:
-        """Note the identity of an image that was made; "" is none."""
-        if made:
+        """Note the identity of an image that was made; "" is none.
+
+        What was there before was not made.
+        """
+        if made and made not in self._theirs:
             self._made.setdefault(made)
 
     def remove(self) -> None:

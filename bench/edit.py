@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from clone import DOCKERFILE_IMAGE, Clone
+from clone import DOCKERFILE_IMAGE, PRODUCTION, Clone
 from daemon import MadeImages, load, saved
 from images import moved, read_image
 from programs import given
@@ -49,7 +49,7 @@ def measure(runs: int, images: MadeImages) -> list[Row]:
                 median(times) for times in alternate(runs, *works)
             ]
             against = "`docker build`, warm cache"
-            without = "the same, production's stages alone"
+            without = f"{PRODUCTION}, warm cache"
             what = "edit → in Docker, `./mirror nix"
             for taken in load_program:
                 program = f"{what} run .#app-example.load`"
@@ -67,7 +67,7 @@ def measure(runs: int, images: MadeImages) -> list[Row]:
             before = read_image(saved(DOCKERFILE_IMAGE, folder))
             with_dockerfile(0)
             peer = moved(before, read_image(saved(DOCKERFILE_IMAGE, folder)))
-    against = "`docker build`"
+    against = PRODUCTION
     aim = "≤ 20 kB, better ≤ 5 kB"
     rows += [
         Row("bytes of an edit, stored", stored, "B", against, peer[0]),

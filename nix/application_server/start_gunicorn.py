@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -25,17 +26,22 @@ class PostponedModule(ModuleType):
     of a module that is there already, and that loads its modules.
     """
 
+    _lock = threading.Lock()
+
     def __getattr__(self, name: str) -> Any:
         """Import the module, which takes this one's place, and return its attribute."""
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
+        with self._lock:
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
         return getattr(importlib.import_module(self.__name__), name)
 
 
 def postpone(name: str) -> None:
     """Have a module imported when it is first used; nothing happens if there is none."""
-    if importlib.util.find_spec(name) is not None:
+    spec = importlib.util.find_spec(name)
+    if spec is not None:
         sys.modules[name] = PostponedModule(name)
+        sys.modules[name].__spec__ = spec
 
 
 def main() -> None:

@@ -68,7 +68,7 @@ in
 {
   inherit testEnvironment;
   record-digests = digests.record;
-reproducibility = import ./reproducibility.nix { inherit pkgs; images = builtins.attrNames recordedImages; };
+  reproducibility = import ./reproducibility.nix { inherit pkgs; images = builtins.attrNames recordedImages; };
 
   checks = {
     units = import ./units.nix { inherit pkgs testEnvironment source; };

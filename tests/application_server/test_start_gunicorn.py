@@ -51,9 +51,13 @@ def test_what_is_not_used_is_not_imported(tmp_path: Path) -> None:
 
 @needs_setuptools
 def test_what_is_used_is_imported(tmp_path: Path) -> None:
-    words = ("--check-config", "-k", "egg:gunicorn#sync", "application:app")
+    (tmp_path / "uses.py").write_text(
+        "from gunicorn.util import load_class\n"
+        'assert load_class("egg:gunicorn#gunicorn", section="console_scripts")\n' + TOLD
+    )
+    words = ("-c", "uses.py", "--check-config", "application:app")
     done = run(tmp_path, *words)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stdout) == (0, "imported\n"), done.stderr
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,7 @@ def test_what_is_used_is_imported(tmp_path: Path) -> None:
         "import json; assert json.loads('1') == 1 and json.dumps(1) == '1'",
         "import json; assert not hasattr(json, 'nothing')",
         "from importlib import import_module; assert import_module('json').loads",
+        "import importlib.util as u; assert u.find_spec('json').origin; held.loads",
     ],
 )
 def test_a_postponed_module_is_the_module(use: str) -> None:

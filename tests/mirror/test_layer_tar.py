@@ -89,7 +89,8 @@ def test_a_tar_has_the_size_that_was_measured(scratch: Path, tree: object) -> No
         files = [below for below in (path, *path.rglob("*"))]
         assert held.entries == len(files)
         with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
-            names = [member.name for member in archive]
+            # tarfile leaves the slash at the end of a long name.
+            names = [member.name.rstrip("/") for member in archive]
             assert names[:2] == ["nix", "nix/store"]
             assert names[2:] == [
                 name.lstrip("/") for name, _ in layer_tar.entries(str(path))

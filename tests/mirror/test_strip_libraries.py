@@ -72,6 +72,20 @@ def test_one_that_ends_the_process_costs_no_other(
     assert loadable([library, ends, other]) == {library, other}
 
 
+def test_what_a_library_prints_is_no_answer(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import strip_libraries
+
+    talking = strip_libraries.LOAD.replace(
+        "    try:\n", "    os.write(1, b'banner\\nloaded /nowhere\\n')\n    try:\n"
+    )
+    monkeypatch.setattr(strip_libraries, "LOAD", talking)
+    other = tmp_path / "other.so"
+    shutil.copy(library, other)
+    assert loadable([library, other]) == {library, other}
+
+
 def test_a_smaller_library_that_loads_takes_its_place(
     library: Path, tmp_path: Path
 ) -> None:

@@ -23,13 +23,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Optional
+from typing import NoReturn, Optional
 
 import difference_report
 import second_store
@@ -42,6 +43,8 @@ from derivations import (
     forget,
 )
 from setting import NotReproducible, Setting, settings
+
+SIGNALS = (signal.SIGHUP, signal.SIGTERM)
 
 
 def say(line: str) -> None:
@@ -170,6 +173,13 @@ def compare_stores(first: Setting, third: Setting, built: Sequence[Derivation]) 
     )
 
 
+def end(number: int, frame: object) -> NoReturn:
+    """End on a signal in order: clones and the second store are removed on the way."""
+    for further in SIGNALS:
+        signal.signal(further, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main(words: Optional[Sequence[str]] = None) -> int:
     """Check the images; returns 1 with one line on standard error where they differ.
 
@@ -196,6 +206,8 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     images = arguments.images or ["app-example"]
     if arguments.all:
         images = arguments.known.split()
+    for number in SIGNALS:
+        signal.signal(number, end)
     try:
         check(images, arguments.other_file_system, arguments.probe)
     except NotReproducible as error:

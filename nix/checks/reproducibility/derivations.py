@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -88,14 +89,20 @@ def build_again(setting: Setting, derivations: Sequence[str]) -> list[Difference
 
 
 def forget(kept: str) -> None:
-    """Remove what `build_again` kept of an output; the store does not know it."""
+    """Remove what `build_again` kept of an output; the store does not know it.
+
+    Where a daemon has written it, that is root's to do, and said on standard error.
+    """
     path = Path(kept)
     if not path.name.endswith(".check"):
         raise ValueError(f"{kept} is none of Nix's names for another build's output")
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except PermissionError:
+        print(f"reproducibility: left there: sudo rm -r {kept}", file=sys.stderr)
 
 
 def builders_view(setting: Setting, probe: Optional[str]) -> dict[str, str]:

@@ -6,7 +6,8 @@ dynamic section alone, which stay (elf(5), ".symtab" and ".dynsym"; strip(1),
 
 A library whose parts were moved about, as auditwheel does when it repairs a wheel, can
 become one that does not load. So each is loaded before and after, and stays as it was
-where it did load and does not any more, or never did.
+where it did load and does not any more, or never did. One that refuses to load on this
+machine's processor stays as it was, too, and would not on another.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ from pathlib import Path
 
 ELF_MAGIC = b"\x7fELF"
 
-# Loads libraries and names each that has been loaded, until one ends the process.
+# Loads libraries and names each that has been loaded, until one ends the process. What
+# they print themselves goes nowhere.
 LOAD = """
 import ctypes, os, sys
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 for line in sys.stdin.read().splitlines():
     try:
         ctypes.CDLL(line, mode=os.RTLD_NOW)
     except OSError:
-        print("refused", line, flush=True)
+        print("refused", line, file=answers, flush=True)
     else:
-        print("loaded", line, flush=True)
+        print("loaded", line, file=answers, flush=True)
 os._exit(0)
 """
 

@@ -151,15 +151,16 @@ class Reader:
         self.file = file
         self.package = package
 
-    @cached_property
+    @property
     def content(self) -> bytes:
-        """The file's bytes."""
+        """The file's bytes, read each time: all of a wheel would be too much to keep."""
         return self.file.read_bytes()
 
     @property
     def is_python(self) -> bool:
         """Whether it is a module, a stub or a script."""
-        first = self.content[:200].partition(b"\n")[0]
+        with open(self.file, "rb") as file:
+            first = file.read(200).partition(b"\n")[0]
         script = first.startswith(b"#!") and b"python" in first
         return self.file.suffix in (".py", ".pyi") or script
 
