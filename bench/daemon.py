@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Optional
 
 from images import name_of
 from programs import run
@@ -30,27 +31,31 @@ class MadeImages:
 
     def __init__(self) -> None:
         self._earlier: dict[str, str] = {}
-        # the same bytes may be there already, under another name or none
-        listed = run("docker", "image", "ls", "--all", "--quiet", "--no-trunc")
-        self._theirs = set(listed.split())
+        self._given: dict[str, str] = {}
+        self._theirs: Optional[set[str]] = None
         # in the order in which they were made, for an image goes before what is below it
         self._made: dict[str, None] = {}
 
     @contextmanager
     def under(self, name: str) -> Iterator[None]:
         """Around whatever gives a name to a new image."""
+        if self._theirs is None:
+            # The same bytes may be there already, under another name or none.
+            listed = run("docker", "image", "ls", "--all", "--quiet", "--no-trunc")
+            self._theirs = set(listed.split())
         self._earlier.setdefault(name, identity(name))
         try:
             yield
         finally:
-            self.note(identity(name))
+            self._given[name] = identity(name)
+            self.note(self._given[name])
 
     def note(self, made: str) -> None:
         """Note the identity of an image that was made; "" is none.
 
         What was there before was not made.
         """
-        if made and made not in self._theirs:
+        if made and made not in (self._theirs or ()):
             self._made.setdefault(made)
 
     def remove(self) -> None:
@@ -59,7 +64,8 @@ class MadeImages:
         What somebody else has named or started meanwhile stays.
         """
         for name, earlier in self._earlier.items():
-            if identity(name) not in self._made:
+            given = self._given.get(name, "")
+            if not given or given == earlier or identity(name) != given:
                 continue
             if earlier:
                 run("docker", "tag", earlier, name)

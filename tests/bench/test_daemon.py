@@ -28,6 +28,8 @@ class Docker:
 
     def run(self, *words: str) -> str:
         """The commands that are used, in place of Docker's."""
+        if words[1:3] == ("image", "ls") and "--all" in words:
+            return "".join(f"{image}\n" for image in sorted(self.images))
         if words[1:3] == ("image", "ls"):
             return self.names.get(words[-1], "") + "\n"
         if words[1] == "tag":
@@ -64,6 +66,19 @@ def make(docker: Docker) -> Callable[[MadeImages, str, str], None]:
             docker.name(identity, name)
 
     return made
+
+
+def test_an_image_that_was_there_under_another_name_stays(
+    docker: Docker, make: Callable[[MadeImages, str, str], None]
+) -> None:
+    docker.name("sha256:same", "backup:1")
+    docker.name("sha256:old", "app:1")
+    before = dict(docker.names), set(docker.images)
+    with made_images() as images:
+        make(images, "sha256:same", "app:1")
+        make(images, "sha256:new", "app:1")
+        make(images, "sha256:same", "other:1")
+    assert (docker.names, docker.images) == before
 
 
 BUILD = """\
