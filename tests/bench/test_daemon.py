@@ -126,10 +126,12 @@ def test_a_failing_build_is_told_and_leaves_nothing(
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    docker.images |= {"00", "01", "02"}
+    docker.images |= {"00", "01"}
     docker.containers |= {"0c", "another"}
     with pytest.raises(BenchError, match="of bench: the reason$"):
         with made_images() as images:
+            with images.under("what was there before is known now"):
+                docker.images.add("02")
             build(images, "bench", tmp_path)
     assert docker.images == {"00", "01"} and docker.containers == {"another"}
 
