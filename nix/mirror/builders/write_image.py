@@ -68,10 +68,11 @@ class Source(NamedTuple):
     write: Callable[[Callable[[Any], object]], None]
     paths: Sequence[str] = ()
 
-    def take(self, write: Callable[[Any], object]) -> str:
+    def take(self, write: Callable[[int, Any], object]) -> str:
         """Pass the bytes to `write`; returns their SHA-256, hexadecimal.
 
-        Raises ImageError where there are not as many as there should be.
+        write: is given how many bytes came before, and bytes. Raises ImageError where
+        there are not as many as there should be.
         """
         digest = hashlib.sha256()
         count = 0
@@ -79,7 +80,7 @@ class Source(NamedTuple):
         def pass_on(data: Any) -> None:
             nonlocal count
             digest.update(data)
-            write(data)
+            write(count, data)
             count += len(data)
 
         self.write(pass_on)
@@ -97,14 +98,7 @@ def digests(
     """
 
     def take(number: int) -> str:
-        count = 0
-
-        def pass_on(data: Any) -> None:
-            nonlocal count
-            write(number, count, data)
-            count += len(data)
-
-        return sources[number].take(pass_on)
+        return sources[number].take(partial(write, number))
 
     weights = [source.size + ENTRY_WEIGHT * source.entries for source in sources]
     taken = in_processes(take, weights, jobs)
