@@ -32,7 +32,7 @@ let
 
   # The first executable of all, bin/busybox: static, with sh, dpkg-deb, tar, unzip and xz in it.
   busybox = fixed
-    { kind = "member"; inherit (busyboxLock) location sha256 size member; }
+    { kind = "member"; inherit (busyboxLock) location sha256 size snapshot member; }
     {
       name = "busybox";
       builder = "builtin:fetchurl";
@@ -48,7 +48,7 @@ in
   inherit busybox storeName;
 
   # { location, sha256, size, … } of debian/lock.json -> the .deb
-  debianPackage = file: flat "debian" file { inherit (file) size; };
+  debianPackage = file: flat "debian" file { inherit (file) size snapshot; };
 
   # { project, location, sha256, size ? } -> the wheel or sdist
   pythonFile = file: flat "pypi" file

@@ -11,10 +11,10 @@ from pathlib import Path
 TELL = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
-import apt_configuration
+import apt_configuration, debian_roots
 apt = apt_configuration.AptConfiguration({})
 print(json.dumps({
-    "mirrors": apt_configuration.debian_mirrors({}),
+    "mirrors": debian_roots.debian_roots({}).configured,
     "patience": apt.patience(),
     "settings": {url: apt.request_settings(url) for url in sys.argv[2:]},
 }))

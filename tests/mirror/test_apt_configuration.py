@@ -1,4 +1,4 @@
-"""What is read of apt: sources, proxies, credentials, certificates."""
+"""What is read of apt: proxies, credentials, certificates."""
 
 from __future__ import annotations
 
@@ -11,58 +11,11 @@ from typing import Any, Optional
 
 import apt_configuration
 import pytest
-from apt_configuration import AptConfiguration, debian_mirrors, login_for
-from errors import MirrorError
+from apt_configuration import AptConfiguration, login_for
 from hypothesis import given
 from hypothesis import strategies as st
 
 Program = Callable[[str, str], Path]
-
-
-def test_mirrors_in_order(program: Program) -> None:
-    log = program(
-        "apt-get",
-        "print('http://b/debian/\\nhttp://a/debian\\ncdrom:[x]/\\nhttp://b/debian/')\n"
-        "print('copy:/srv/debian\\ntor+http://x/')",
-    ).with_name("apt-get.log")
-    assert debian_mirrors({"MIRROR_DEBIAN": " http://own  http://a/debian"}) == (
-        *("http://own/", "http://a/debian/", "http://b/debian/", "file:/srv/debian/"),
-    )
-    assert json.loads(log.read_text()) == [
-        "indextargets",
-        "--no-release-info",
-        "--format",
-        "$(REPO_URI)",
-    ]
-
-
-def test_without_apt_the_variable_counts(programs: Path) -> None:
-    assert debian_mirrors({"MIRROR_DEBIAN": "http://own/"}) == ("http://own/",)
-    with pytest.raises(MirrorError, match="^no Debian mirror is known: set MIRROR_D"):
-        debian_mirrors({})
-
-
-def test_sources_of_other_kinds_are_named(program: Program) -> None:
-    program("apt-get", "print('tor+http://x/\\nmirror+http://y/\\ncdrom:[x]/')")
-    with pytest.raises(MirrorError, match="of the kind tor.http, mirror.http, cdrom.:"):
-        debian_mirrors({})
-
-
-def test_a_mirror_list(program: Program, tmp_path: Path) -> None:
-    listed = tmp_path / "debian.list"
-    listed.write_text(
-        "# why\n\nhttp://third/\nhttp://arm/\tarch:arm64\nhttp://first/ \tpriority:1\n"
-        "http://index/\ttype:index\nhttp://second/\tpriority:20 arch:amd64 type:deb\n"
-    )
-    program("apt-get", f"print('mirror+file:{listed}/\\nmirror+file:/nowhere/')")
-    roots = ("http://first/", "http://second/", "http://third/")
-    assert debian_mirrors({}) == roots
-
-
-@given(st.text())
-def test_any_mirror_list_is_read(text: str) -> None:
-    for url in apt_configuration.parse_mirror_list(text):
-        assert url.startswith(apt_configuration.SCHEMES)
 
 
 @pytest.fixture

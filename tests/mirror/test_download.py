@@ -12,11 +12,11 @@ from typing import Optional
 
 import apt_configuration
 import download
-import nix_command
+import places
 import pytest
 import transport
 from download import Fetcher, digest
-from errors import MirrorError
+from errors import AbsentFile, AbsentFiles, MirrorError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from locked_file import LockedFile
@@ -427,7 +427,7 @@ def test_two_at_once_fetch_each_file_once(
 
     files = several(tmp_path, site, 3)
     command = [sys.executable, "-IB", "-c", FETCH]
-    command += [str(nix_command.MIRROR_SET / "command")]
+    command += [str(places.MIRROR_SET / "command")]
     command += [json.dumps([asdict(file) for file in files])]
     runs = [
         subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
@@ -456,18 +456,6 @@ def test_after_waiting_only_what_is_lacking_is_fetched(
         other.start()
     other.join()
     assert sorted(os.listdir(tmp_path / "store")) == ["0.deb", "1.deb"]
-
-
-@pytest.mark.parametrize(
-    "base, folder",
-    [
-        ({"XDG_CACHE_HOME": "/x"}, "/x/nix-mirror"),
-        ({"HOME": "/h"}, "/h/.cache/nix-mirror"),
-        ({"XDG_CACHE_HOME": "", "HOME": "/h"}, "/h/.cache/nix-mirror"),
-    ],
-)
-def test_the_cache_folder(base: dict[str, str], folder: str) -> None:
-    assert download.cache_folder(base) == Path(folder)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -505,3 +493,57 @@ def test_whatever_a_server_breaks_off_the_file_is_right_or_refused(
                 assert fetcher.fetch(file).read_bytes() == content
             except MirrorError:
                 assert not target.exists()
+
+
+def test_a_file_that_mirrors_say_they_do_not_have_is_absent(
+    fetcher: Fetcher, site: Site
+) -> None:
+    with pytest.raises(AbsentFile) as caught:
+        fetcher.fetch(debian())
+    assert caught.value.file == debian()
+    assert all(fault.missing for fault in caught.value.faults.values())
+    asked = {path for path, _ in site.requests}
+    assert SERVED in asked and SERVED.replace("/debian/", "/debian-security/") in asked
+
+
+def test_a_sibling_is_asked_last(
+    fetcher: Fetcher, site: Site, other_site: Site
+) -> None:
+    place = SERVED.replace("/debian/", "/debian-security/")
+    site.answers[place] = CONTENT
+    assert fetcher.fetch(debian()).read_bytes() == CONTENT
+    assert site.requests == [(SERVED, ""), (place, "")]
+    assert other_site.requests == [(SERVED, "")]
+
+
+@pytest.mark.parametrize("place", ["/debian/", "/debian-security/"])
+@pytest.mark.parametrize("content", [b"other", CONTENT + b"more"])
+def test_a_file_with_another_hash_is_never_absent(
+    place: str, content: bytes, fetcher: Fetcher, site: Site
+) -> None:
+    site.answers[SERVED.replace("/debian/", place)] = content
+    with pytest.raises(MirrorError) as caught:
+        fetcher.fetch(debian(size=len(CONTENT)))
+    assert not isinstance(caught.value, AbsentFile)
+
+
+def test_a_file_of_an_index_is_never_absent(fetcher: Fetcher, site: Site) -> None:
+    file = LockedFile("pypi", "a.whl", sha256(CONTENT), "a.whl", project="a")
+    with pytest.raises(MirrorError) as caught:
+        fetcher.fetch(file)
+    assert not isinstance(caught.value, AbsentFile)
+
+
+def test_only_where_all_are_absent_they_can_be_replaced(
+    tmp_path: Path, site: Site, program: Program
+) -> None:
+    program("nix-store", "sys.exit(1)")
+    base = {**os.environ, "MIRROR_DEBIAN": site.url, "XDG_CACHE_HOME": str(tmp_path)}
+    files = [LockedFile("debian", name, sha256(b"x"), name) for name in ("a", "b")]
+    with pytest.raises(AbsentFiles) as caught:
+        download.fetch_all(files, base)
+    assert {one.file.name for one in caught.value.absent} == {"a", "b"}
+    site.answers["/b"] = b"other"
+    with pytest.raises(MirrorError) as other:
+        download.fetch_all(files, base)
+    assert not isinstance(other.value, AbsentFiles)

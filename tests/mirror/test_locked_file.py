@@ -21,6 +21,7 @@ def derivation(file: LockedFile) -> dict[str, Any]:
         "project": file.project,
         "member": file.member,
         "size": file.size,
+        "snapshot": file.snapshot,
     }
     told = {name: value for name, value in described.items() if value not in ("", None)}
     environment = {
@@ -38,6 +39,7 @@ def derivation(file: LockedFile) -> dict[str, Any]:
     project=st.text(),
     member=st.text(),
     size=st.none() | st.integers(min_value=0),
+    snapshot=st.sampled_from(["", "20261128T071500Z"]),
 )
 def test_reads_what_a_derivation_tells(
     kind: str,
@@ -46,9 +48,11 @@ def test_reads_what_a_derivation_tells(
     project: str,
     member: str,
     size: Optional[int],
+    snapshot: str,
 ) -> None:
     file = LockedFile(
-        kind, name, "00" * 32, location, project, member, size, f"/nix/store/x-{name}"
+        *(kind, name, "00" * 32, location, project, member, size, snapshot),
+        store_path=f"/nix/store/x-{name}",
     )
     assert LockedFile.from_derivation(derivation(file)) == file
 

@@ -1,4 +1,4 @@
-"""What apt on this machine is configured with: mirrors, proxies, credentials."""
+"""What apt on this machine is configured with: proxies, certificates, credentials."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from urllib.parse import unquote, urlsplit
 import machine
 import program
 from address import credentials, with_credentials, without_credentials
-from errors import MirrorError
-
-SCHEMES = ("http://", "https://", "file:")
 
 # Where Debian keeps the certificates that apt trusts (ca-certificates).
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -24,77 +21,6 @@ HELPER = "/usr/lib/apt/apt-helper"
 
 # What apt takes for false.
 NO = ("no", "false", "without", "off", "disable", "0")
-
-
-def debian_mirrors(base: Mapping[str, str]) -> tuple[str, ...]:
-    """The roots of Debian archives to try in order, each a URL that ends in "/".
-
-    base: the environment; its MIRROR_DEBIAN, roots separated by spaces, stands before
-    those that apt is configured with. apt itself reads its sources, in both file
-    formats (apt-get(8), indextargets); sources on discs and the like are left out.
-    Without release information it also tells those that no `apt-get update` has read yet.
-    Raises MirrorError where there are none.
-    """
-    roots = base.get("MIRROR_DEBIAN", "").split()
-    other: list[str] = []
-    if shutil.which("apt-get"):
-        words = ["indextargets", "--no-release-info", "--format", "$(REPO_URI)"]
-        done = program.run(["apt-get", *words], "set MIRROR_DEBIAN")
-        for root in done.stdout.split():
-            if root.startswith("mirror+file:"):
-                roots += listed_mirrors(root[len("mirror+file:") :])
-            elif root.startswith("copy:"):
-                roots.append("file:" + root[len("copy:") :])
-            elif root.startswith(SCHEMES):
-                roots.append(root)
-            else:
-                other.append(root.partition(":")[0])
-    if not roots:
-        kinds = ", ".join(dict.fromkeys(other))
-        raise MirrorError(
-            "no Debian mirror is known"
-            + (f" (apt's sources are all of the kind {kinds})" if kinds else "")
-            + ": set MIRROR_DEBIAN to the URL of one"
-        )
-    return tuple(dict.fromkeys(root.rstrip("/") + "/" for root in roots))
-
-
-def listed_mirrors(path: str) -> list[str]:
-    """The mirrors of a mirror list (apt-transport-mirror(1)), [] where it is not there.
-
-    path: as apt tells it, with a slash behind.
-    """
-    try:
-        text = Path("/" + path.strip("/")).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return []
-    return parse_mirror_list(text)
-
-
-def parse_mirror_list(text: str) -> list[str]:
-    """The mirrors in a mirror list that may have packages for amd64, best ones first.
-
-    >>> parse_mirror_list("http://b/\\nhttp://a/\\tpriority:1\\nhttp://c/\\tarch:arm64")
-    ['http://a/', 'http://b/']
-    """
-    found = []
-    for line in text.split("\n"):
-        words = line.split()
-        if not words or not words[0].startswith(SCHEMES):
-            continue
-        facts: dict[str, list[str]] = {}
-        for word in words[1:]:
-            key, _, value = word.partition(":")
-            facts.setdefault(key, []).append(value)
-        if not {"amd64", "all"} & set(facts.get("arch", ["amd64"])):
-            continue
-        if "deb" not in facts.get("type", ["deb"]):
-            continue
-        priority = facts.get("priority", [""])[0]
-        # Those without a number come last.
-        order = int(priority) if re.fullmatch("[0-9]+", priority) else 1 << 64
-        found.append((order, words[0]))
-    return [url for _, url in sorted(found, key=lambda pair: pair[0])]
 
 
 def parse_dump(text: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import os
 import re
 import shutil
 import sys
@@ -22,10 +21,12 @@ import progress
 import store
 import transport
 from address import shown
-from apt_configuration import AptConfiguration, debian_mirrors
-from errors import MirrorError
+from apt_configuration import AptConfiguration
+from debian_roots import Roots, debian_roots
+from errors import AbsentFile, AbsentFiles, MirrorError
 from locked_file import LockedFile
 from package_index import Index, local_path, reason
+from places import cache_folder
 from progress import Progress
 from transport import Fault, Head, Transport
 
@@ -48,17 +49,6 @@ DAYS = 14
 
 class LocalFault(MirrorError):
     """This machine cannot take files; no other mirror would be of use."""
-
-
-def cache_folder(base: Mapping[str, str]) -> Path:
-    """Where files are kept while they are on their way into the store.
-
-    $XDG_CACHE_HOME, if it is absolute (XDG Base Directory Specification), or ~/.cache.
-    """
-    root = base.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(root):
-        root = os.path.join(base.get("HOME") or os.path.expanduser("~"), ".cache")
-    return Path(root) / "nix-mirror"
 
 
 def cannot_write(folder: Path, error: OSError) -> LocalFault:
@@ -155,7 +145,7 @@ class Fetcher:
         self.transport = Transport(self.index.session)
         self.notes: list[str] = []
         self.guard = threading.Lock()
-        self._debian: Optional[tuple[tuple[str, ...], AptConfiguration]] = None
+        self._debian: Optional[tuple[Roots, AptConfiguration]] = None
         self.pages: dict[str, tuple[dict[str, list[str]], list[str]]] = {}
         self.page_locks: dict[str, threading.Lock] = {}
 
@@ -163,11 +153,11 @@ class Fetcher:
         """Close all connections; what is being fetched stays incomplete."""
         self.transport.close()
 
-    def debian(self) -> tuple[tuple[str, ...], AptConfiguration]:
+    def debian(self) -> tuple[Roots, AptConfiguration]:
         """The Debian mirrors, and what apt uses for them."""
         with self.guard:
             if self._debian is None:
-                roots = debian_mirrors(self.base)
+                roots = debian_roots(self.base)
                 trusted = self.index.certificates()
                 self._debian = roots, AptConfiguration(self.base, trusted)
             return self._debian
@@ -178,7 +168,8 @@ class Fetcher:
         Returns them, and one line for each index that could not be asked.
         """
         if file.kind != "pypi":
-            return [root + quote(file.location) for root in self.debian()[0]], []
+            roots = self.debian()[0].configured
+            return [root + quote(file.location) for root in roots], []
         with self.guard:
             lock = self.page_locks.setdefault(file.project, threading.Lock())
         with lock:
@@ -243,7 +234,30 @@ class Fetcher:
                 finally:
                     part.close()
             waiting = [one for one in waiting if faults[one].again is not None]
-        raise self.nowhere(file, faults, problems)
+        siblings: dict[str, Fault] = {}
+        for address in self.sibling_addresses(file):
+            try:
+                self.download(file, address, part)
+                part.path.rename(target)
+                return
+            except Fault as fault:
+                siblings[address] = fault
+            finally:
+                part.close()
+        error = self.nowhere(file, faults, problems)
+        answers = {**faults, **siblings}
+        if file.kind == "pypi" or any(fault.other for fault in answers.values()):
+            raise error
+        if not any(fault.missing for fault in faults.values()):
+            raise error
+        raise AbsentFile(str(error), file, answers)
+
+    def sibling_addresses(self, file: LockedFile) -> list[str]:
+        """Return where a file may be that no configured mirror has; see Roots."""
+        if file.kind == "pypi":
+            return []
+        roots = self.debian()[0].derived_at(file.snapshot)
+        return [root + quote(file.location) for root in roots]
 
     def nowhere(
         self, file: LockedFile, faults: Mapping[str, Fault], problems: Sequence[str]
@@ -328,7 +342,7 @@ class Fetcher:
         told = f"serves {what} (sha256 {found}, kept as {aside})"
         with self.guard:
             self.notes.append(f"{shown(address)} {told} for {file.location}")
-        return Fault(told)
+        return Fault(told, other=True)
 
     def read(self, file: LockedFile, address: str, part: Part) -> bool:
         """Read what lies at the address into a part, from where that ends.
@@ -375,7 +389,7 @@ class Fetcher:
             part.write(chunk)
             if part.size() > most:
                 part.discard()
-                raise Fault(f"serves more than {most} bytes")
+                raise Fault(f"serves more than {most} bytes", other=True)
 
         settings: dict[str, Any] = {"patience": self.index.patience()}
         if file.kind != "pypi":
@@ -552,7 +566,9 @@ def fetch_into(
         with contextlib.suppress(OSError):
             (folder / file.sha256).rmdir()
     if failures:
-        raise first_of(failures, len(missing) - len(arrived))
+        first = first_of(failures, len(missing) - len(arrived))
+        absent = [one for one in failures if isinstance(one, AbsentFile)]
+        raise AbsentFiles(str(first), absent) if absent == failures else first
 
 
 def first_of(failures: Sequence[Exception], count: int) -> Exception:

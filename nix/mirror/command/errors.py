@@ -1,8 +1,40 @@
-"""The one exception of this command: a line for the user."""
+"""The exceptions of this command: each is a line for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from locked_file import LockedFile
+    from transport import Fault
 
 
 class MirrorError(Exception):
-    """Something that the user can mend.
+    """Something that the user can fix.
 
-    The message is one line: what is wrong, where, and the command that mends it.
+    The message is one line: what is wrong, where, and the command that fixes it.
     """
+
+
+class AbsentFile(MirrorError):
+    """No mirror has a pinned file, and none has another one in its place.
+
+    file: the pinned one; faults: what each address answered, at least one of them that
+    it does not have the file.
+    """
+
+    def __init__(
+        self, message: str, file: LockedFile, faults: Mapping[str, Fault]
+    ) -> None:
+        super().__init__(message)
+        self.file = file
+        self.faults = faults
+
+
+class AbsentFiles(MirrorError):
+    """All files that did not come are absent; the message is that of the first one."""
+
+    def __init__(self, message: str, absent: Sequence[AbsentFile]) -> None:
+        super().__init__(message)
+        self.absent = absent

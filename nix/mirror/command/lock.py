@@ -3,244 +3,72 @@
 from __future__ import annotations
 
 import contextlib
-import email
 import hashlib
-import importlib
-import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from email.message import Message
 from pathlib import Path
 from typing import Any
 
-import download
-import machine
-import program
-from address import redacted, shown
-from apt_configuration import debian_mirrors
+import busybox
+import pins
+from address import shown
+from debian_index import NoSuite, SuiteIndex
+from debian_roots import debian_roots
 from errors import MirrorError
-from locked_file import LockedFile
-from nix_command import MIRROR_SET, Nix
 from package_index import Index, canonical, reason
+from places import (
+    BUSYBOX_LOCK,
+    LOCK,
+    MIRROR_SET,
+    REQUIREMENTS,
+    SETS,
+    SUITES,
+    WHEELS_LOCK,
+)
 from transport import Fault, Transport
-
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
-Stanza = Message  # of deb822(5)
 
 # The name of the set of wheels, beside those of sets.toml.
 WHEELS = "wheels"
 
 
-def read_toml(path: Path) -> Any:
-    """A TOML file, by this Python's library or by pip's copy of tomli."""
-    machine.import_pip()
-    for library in ("tomllib", "pip._vendor.tomli"):
-        try:
-            toml: Any = importlib.import_module(library)
-        except ImportError:
-            continue
-        return toml.loads(path.read_text(encoding="utf-8"))
-    raise MirrorError("no library reads TOML: run this with Python 3.11 or newer")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a lock file, whole or not at all."""
-    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def parse_stanzas(text: str) -> list[Stanza]:
-    """The entries of what `apt-cache show` prints (deb822(5))."""
-    return [
-        email.message_from_string(part) for part in text.split("\n\n") if part.strip()
-    ]
-
-
-def parse_simulation(text: str) -> list[str]:
-    """The packages that `apt-get install --simulate` would install, as NAME=VERSION.
-
-    >>> parse_simulation("Inst libc6 (2.31-13 Debian:11 [amd64])\\nConf libc6 (2.31)")
-    ['libc6=2.31-13']
-    """
-    chosen = []
-    for line in text.splitlines():
-        if line.startswith("Inst "):
-            name, _, rest = line[len("Inst ") :].partition(" ")
-            # An installed version stands in brackets before the new one.
-            version = rest.partition("(")[2].split()[0]
-            chosen.append(f"{name.partition(':')[0]}={version}")
-    return chosen
-
-
-class Apt:
-    """apt with a package list of its own: nothing installed, one Debian release."""
-
-    def __init__(self, folder: Path, suite: str, mirrors: Sequence[str]) -> None:
-        """folder: for apt's state; suite: the release's code name; mirrors: their URLs.
-
-        Raises MirrorError where no mirror carries the release.
-        """
-        self.folder = folder
-        for name in ("state/lists/partial", "cache/archives/partial", "etc"):
-            (folder / name).mkdir(parents=True)
-        (folder / "state/status").touch()
-        sources = folder / "etc/sources.list"
-        usable = []
-        for root in mirrors:
-            for release in (suite, f"{suite}-security"):
-                line = f"deb [signed-by={KEYRING}] {root} {release} main\n"
-                sources.write_text(line)
-                if self.run("apt-get", "update", check=False).returncode == 0:
-                    usable.append(line)
-        if not usable:
-            raise MirrorError(
-                f"no configured Debian mirror carries {suite}: name one that does in"
-                " MIRROR_DEBIAN"
-            )
-        sources.write_text("".join(usable))
-        self.run("apt-get", "update")
-
-    def run(
-        self, name: str, *words: str, check: bool = True
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run an apt program on this package list alone."""
-        settings = {
-            "Dir::State": self.folder / "state",
-            "Dir::State::status": self.folder / "state/status",
-            "Dir::Cache": self.folder / "cache",
-            "Dir::Etc::sourcelist": self.folder / "etc/sources.list",
-            "Dir::Etc::sourceparts": "-",
-            "Dir::Etc::preferences": "-",
-            "Dir::Etc::preferencesparts": "-",
-            "APT::Architecture": "amd64",
-            "APT::Architectures::": "amd64",
-            "APT::Update::Error-Mode": "any",
-            "Acquire::Languages": "none",
-            "Acquire::Check-Valid-Until": "false",
-        }
-        options = [f"-o{name}={value}" for name, value in settings.items()]
-        done = program.run([name, *options, *words], "run ./mirror lock on a Debian")
-        if check and done.returncode != 0:
-            cause = redacted(program.cause(done.stderr))
-            raise MirrorError(f"{name} {' '.join(words)}: {cause}")
-        return done
-
-    def closure(self, packages: Sequence[str]) -> list[str]:
-        """All packages that apt would install for these, as NAME=VERSION."""
-        done = self.run(
-            "apt-get", "install", "--no-install-recommends", "--simulate", *packages
-        )
-        return parse_simulation(done.stdout)
-
-    def stanzas(self, packages: Sequence[str]) -> list[Stanza]:
-        """The packages' entries in the release's Packages files, in this order.
-
-        packages: names, for the candidate versions, or NAME=VERSION.
-        Raises MirrorError where one has none.
-        """
-        done = self.run("apt-cache", "show", "--no-all-versions", *packages)
-        known: dict[str, Stanza] = {}
-        for stanza in parse_stanzas(done.stdout):
-            known.setdefault(stanza["Package"], stanza)
-            known.setdefault(f"{stanza['Package']}={stanza['Version']}", stanza)
-        missing = [package for package in packages if package not in known]
-        if missing:
-            raise MirrorError(f"apt-cache show: no entry of {', '.join(missing)}")
-        return [known[package] for package in packages]
-
-
-def lock_set(apt: Apt, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One set's packages with what pins them, sorted by name."""
-    packages = wanted["packages"]
-    if wanted.get("closure", True):
-        packages = apt.closure(packages)
-    entries = []
-    for stanza in apt.stanzas(packages):
-        if stanza["Package"] in wanted.get("without", {}):
-            continue
-        entries.append(
-            {
-                "package": stanza["Package"],
-                "version": stanza["Version"],
-                "source": (stanza["Source"] or stanza["Package"]).split()[0],
-                "location": stanza["Filename"],
-                "sha256": stanza["SHA256"],
-                "size": int(stanza["Size"]),
-            }
-        )
-    return sorted(entries, key=lambda entry: str(entry["package"]))
-
-
-def without_lower(
-    locked: Mapping[str, list[dict[str, Any]]], sets: Mapping[str, Any]
-) -> dict[str, list[dict[str, Any]]]:
-    """The locked sets, each without what the sets that it stands above already hold.
-
-    Sets that are defined no more are left out.
-    """
-    kept = {}
-    for name, wanted in sets.items():
-        below = {
-            entry["package"]
-            for lower in wanted.get("above", [])
-            for entry in locked.get(lower, [])
-        }
-        if name in locked:
-            kept[name] = [e for e in locked[name] if e["package"] not in below]
-    return kept
-
-
 def lock_debian(
     names: Sequence[str], sets: Mapping[str, Any], base: Mapping[str, str]
-) -> None:
-    """Resolve the named sets and write debian/lock.json; the others stay as locked."""
-    path = MIRROR_SET / "debian/lock.json"
-    locked = json.loads(path.read_text()) if path.exists() else {}
-    mirrors = debian_mirrors(base)
+) -> list[str]:
+    """Resolve the named sets and write debian/lock.json; the others stay as locked.
+
+    Returns one line for each release that no mirror carries; its sets stay, too.
+    """
+    path = MIRROR_SET / LOCK
+    suites = pins.read_toml(MIRROR_SET / SUITES)
+    locked = pins.read_lock(path)
+    roots = debian_roots(base)
+    left: list[str] = []
+    done: list[str] = []
     for suite in dict.fromkeys(sets[name]["suite"] for name in names):
+        chosen = [name for name in names if sets[name]["suite"] == suite]
         with tempfile.TemporaryDirectory() as temporary:
-            apt = Apt(Path(temporary), suite, mirrors)
-            for name in names:
-                if sets[name]["suite"] == suite:
-                    locked[name] = lock_set(apt, sets[name])
-    locked = without_lower(locked, sets)
-    for name in names:
+            try:
+                ended = pins.has_ended(suite, suites)
+                index = SuiteIndex(Path(temporary), suite, roots, ended)
+            except NoSuite as error:
+                left.append(f"{', '.join(chosen)} stay as locked: {error}")
+                continue
+            for name in chosen:
+                before = locked.get(name, [])
+                locked[name] = pins.lock_set(index, sets[name], before)
+            done += chosen
+    locked = pins.without_lower(locked, sets)
+    for name in done:
         print(f"mirror: {name}: {len(locked[name])} packages", file=sys.stderr)
-    write_json(path, locked)
+    pins.write_json(path, pins.lock_json(locked))
+    return left
 
 
 def lock_busybox(base: Mapping[str, str]) -> None:
-    """Pin the one executable that starts everything by its NAR hash.
-
-    base: the environment. The package is the one that debian/lock.json pins.
-    """
-    folder = MIRROR_SET / "debian"
-    (package,) = json.loads((folder / "lock.json").read_text())["busybox"]
-    member = "bin/busybox"
-    file = LockedFile(
-        kind="member",
-        name="busybox",
-        sha256=package["sha256"],
-        location=package["location"],
-        member=member,
-        size=package["size"],
-    )
-    with tempfile.TemporaryDirectory() as temporary:
-        with contextlib.closing(download.Fetcher(Path(temporary), base)) as fetcher:
-            path = fetcher.fetch(file)
-        done = Nix(base).run(["hash", "path", str(path)])
-    if done.returncode != 0:
-        raise MirrorError("Nix says above why it takes no hash of busybox")
-    pinned = {**package, "member": member, "narHash": done.stdout.strip()}
-    write_json(folder / "busybox.lock.json", pinned)
+    """Pin the executable of the package that debian/lock.json pins; base: the environment."""
+    (package,) = pins.read_lock(MIRROR_SET / LOCK)["busybox"]
+    pins.write_json(MIRROR_SET / BUSYBOX_LOCK, busybox.pin(package, base))
 
 
 def runs_here(wheel: str) -> bool:
@@ -300,8 +128,7 @@ def lock_wheels(base: Mapping[str, str]) -> None:
 
     base: the environment. Each line there is a comment or PROJECT==VERSION.
     """
-    folder = MIRROR_SET / "wheels"
-    lines = (folder / "requirements.txt").read_text().splitlines()
+    lines = (MIRROR_SET / REQUIREMENTS).read_text().splitlines()
     index = Index(base)
     locked = {}
     with contextlib.closing(Transport(index.session)) as transport:
@@ -310,15 +137,16 @@ def lock_wheels(base: Mapping[str, str]) -> None:
             if project:
                 locked[project] = lock_wheel(index, transport, project, version)
     print(f"mirror: {WHEELS}: {len(locked)} wheels", file=sys.stderr)
-    write_json(folder / "lock.json", locked)
+    pins.write_json(MIRROR_SET / WHEELS_LOCK, locked)
 
 
 def lock(names: Sequence[str], base: Mapping[str, str]) -> None:
     """Pin the named sets anew, or all; base: the environment.
 
-    Raises MirrorError where there is no such set, or a source lacks something.
+    Raises MirrorError where there is no such set, or a source lacks something; after
+    all else is pinned, where no mirror carries a release.
     """
-    sets = read_toml(MIRROR_SET / "debian/sets.toml")
+    sets = pins.read_toml(MIRROR_SET / SETS)
     known = [*sets, WHEELS]
     for name in names:
         if name not in known:
@@ -327,9 +155,10 @@ def lock(names: Sequence[str], base: Mapping[str, str]) -> None:
             )
     chosen = [name for name in known if name in names or not names]
     debian = [name for name in chosen if name != WHEELS]
-    if debian:
-        lock_debian(debian, sets, base)
-    if "busybox" in debian:
+    left = lock_debian(debian, sets, base) if debian else []
+    if "busybox" in debian and not any("busybox" in line for line in left):
         lock_busybox(base)
     if WHEELS in chosen:
         lock_wheels(base)
+    if left:
+        raise MirrorError("; ".join(left))

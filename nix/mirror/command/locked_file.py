@@ -19,7 +19,8 @@ class LockedFile:
     location: for Debian the path below a mirror's root, for PyPI the file's name there.
     project: for PyPI the project's name.
     member: for "member" the path inside the .deb.
-    size: in bytes, None where the lock does not tell it (poetry.lock does not).
+    size: in bytes, None where the lock does not say it (poetry.lock does not).
+    snapshot: for Debian, a time at which its archive had the file; see pins.Pin.
     store_path: where the Nix store will hold it.
     """
 
@@ -30,6 +31,7 @@ class LockedFile:
     project: str = ""
     member: str = ""
     size: Optional[int] = None
+    snapshot: str = ""
     store_path: str = ""
 
     @classmethod
@@ -50,5 +52,6 @@ class LockedFile:
             project=described.get("project", ""),
             member=described.get("member", ""),
             size=described.get("size"),
+            snapshot=described.get("snapshot", ""),
             store_path=environment["out"],
         )

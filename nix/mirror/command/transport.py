@@ -56,8 +56,9 @@ class Fault(Exception):
 
     The message is a part of a line. again: the seconds after which the same may be
     asked again, None where that is of no use. down: whether the server is of no use for
-    anything else either. missing: whether it merely does not have it. counts: whether
-    several such faults in a row make a server one that is of no use.
+    anything else either. missing: whether it merely does not have it. other: whether it
+    has something else in its place. counts: whether several such faults in a row make a
+    server one that is of no use.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Fault(Exception):
         down: bool = False,
         missing: bool = False,
         counts: bool = False,
+        other: bool = False,
     ) -> None:
         super().__init__(message)
         self.again = again
         self.down = down
         self.missing = missing
+        self.other = other
         self.counts = counts
 
 
