@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from locked_file import LockedFile
 from mirror_site import Request, Site, sha256
-from nix_command import MIRROR_SET
+from places import MIRROR_SET
 
 Program = Callable[[str, str], Path]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from nix_command import MIRROR_SET
+from places import MIRROR_SET
 
 Program = Callable[[str, str], Path]
 

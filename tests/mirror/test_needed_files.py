@@ -11,11 +11,13 @@ from typing import Any, Optional
 
 import command_line
 import download
+import healing
 import needed_files
+import overlay
 import pytest
-from errors import MirrorError
+from errors import AbsentFiles, MirrorError
 from locked_file import LockedFile
-from needed_files import EVALUATION_TOOLS, Needs
+from needed_files import Needs
 from nix_command import Nix
 
 Program = Callable[[str, str], Path]
@@ -214,9 +216,10 @@ def test_a_build_asks_nix_once(folder: list[list[str]], programs: Path) -> None:
 def test_the_tools_get_the_users_settings(
     folder: list[list[str]], programs: Path
 ) -> None:
-    needs("build", "--option", "sandbox", "false", "--impure", ".#a").fetch()
+    one = needs("build", "--option", "sandbox", "false", "--impure", ".#a")
+    one.fetch()
     settings = ["--option", "sandbox", "false"]
-    assert ["build", "--no-link", *settings, EVALUATION_TOOLS] in asked(programs)
+    assert ["build", "--no-link", *settings, one.evaluation_tools] in asked(programs)
 
 
 def test_files_and_expressions_are_no_flakes(folder: list[list[str]]) -> None:
@@ -266,3 +269,67 @@ def test_tools_that_do_not_build(folder: list[list[str]], program: Program) -> N
 )
 def test_commands_whose_inputs_are_swapped(words: list[str], expected: bool) -> None:
     assert needed_files.takes_inputs(command_line.read(words, dict)) is expected
+
+
+def test_absent_files_are_replaced_and_asked_for_again(
+    folder: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Path("tools").touch()
+    healed: list[AbsentFiles] = []
+    absent = AbsentFiles("a is on no mirror", [])
+
+    def fetch_all(files: Sequence[LockedFile], environment: Any) -> list[LockedFile]:
+        if not healed:
+            raise absent
+        folder.append([file.name for file in files])
+        return list(files)
+
+    def heal(error: AbsentFiles, base: Any) -> None:
+        healed.append(error)
+        content = {"locks": overlay.checkout_locks(), "moved": "a 1 -> 2"}
+        overlay.write(base, content)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "fetch_all", fetch_all)
+    monkeypatch.setattr(healing, "heal", heal)
+    one = needs("build", ".#a")
+    before = one.swapped
+    one.fetch()
+    assert healed == [absent] and folder == [["/nix/store/0-a.drv"]]
+    assert one.swapped != before and str(tmp_path / "cache") in one.words()[-2]
+
+
+def test_what_stays_absent_is_an_error(
+    folder: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("tools").touch()
+    healed: list[AbsentFiles] = []
+
+    def fetch_all(files: Sequence[LockedFile], environment: Any) -> list[LockedFile]:
+        raise AbsentFiles("a is on no mirror", [])
+
+    monkeypatch.setattr(download, "fetch_all", fetch_all)
+    monkeypatch.setattr(healing, "heal", lambda error, base: healed.append(error))
+    with pytest.raises(AbsentFiles, match="^a is on no mirror$"):
+        needs("build", ".#a").fetch()
+    assert len(healed) == needed_files.HEALINGS - 1
+
+
+def test_an_overlay_in_force_is_said(
+    folder: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    Path("tools").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    content = {"locks": overlay.checkout_locks(), "moved": "a 1 -> 2"}
+    overlay.write(os.environ, content)
+    needs("build", ".#a").fetch()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.endswith("in the place of pins that no mirror has any more: a 1 -> 2")
+    monkeypatch.setenv("MIRROR_LOCKED", "1")
+    one = needs("build", ".#a")
+    one.fetch()
+    assert capfd.readouterr().err == ""
+    assert str(tmp_path / "cache") not in " ".join(one.swapped)

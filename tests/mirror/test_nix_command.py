@@ -13,7 +13,8 @@ import pytest
 from errors import MirrorError
 from hypothesis import given
 from hypothesis import strategies as st
-from nix_command import BASE, MIRROR_SET, Answer, Nix
+from nix_command import BASE, Answer, Nix
+from places import MIRROR_SET
 
 Program = Callable[[str, str], Path]
 
@@ -102,7 +103,7 @@ def test_any_lock_is_read_to_its_end(nodes: dict[str, Any]) -> None:
 
 
 def test_override_options_are_absolute() -> None:
-    assert nix_command.override_options(["base/", "base/"]) == [
+    assert nix_command.override_options(["base/", "base/"], MIRROR_SET) == [
         *("--override-input", "base/nixpkgs", f"path:{MIRROR_SET}"),
         *("--override-input", "base/poetry2nix", f"path:{MIRROR_SET}/poetry2nix"),
     ]
@@ -111,10 +112,13 @@ def test_override_options_are_absolute() -> None:
 def test_a_path_with_a_space_is_an_error_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(nix_command, "MIRROR_SET", Path("/a b/nix/mirror"))
-    assert nix_command.override_options([]) == []
+    checkout = Path("/a b/nix/mirror")
+    monkeypatch.setattr(nix_command, "MIRROR_SET", checkout)
+    assert nix_command.override_options([], checkout) == []
     with pytest.raises(MirrorError, match="'/a b/nix/mirror'.* move the project"):
-        nix_command.override_options([""])
+        nix_command.override_options([""], checkout)
+    with pytest.raises(MirrorError, match="'/c d/sets/0'.* set XDG_CACHE_HOME to"):
+        nix_command.override_options([""], Path("/c d/sets/0"))
 
 
 def test_overrides_of_several_flakes(tmp_path: Path, program: Program) -> None:
@@ -148,7 +152,7 @@ def test_an_input_of_this_project_becomes_the_checkout(
     program("nix", f"""print('{{"b": "flake:{BASE}", "other": ""}}')""")
     expected = [
         *("--override-input", "b", nix_command.checkout_reference()),
-        *nix_command.override_options(["b/", "other/"]),
+        *nix_command.override_options(["b/", "other/"], MIRROR_SET),
     ]
     assert Nix(os.environ).overrides([str(tmp_path)]) == expected
     original = {"type": "github", "owner": "somebody", "repo": BASE}
@@ -157,7 +161,7 @@ def test_an_input_of_this_project_becomes_the_checkout(
     (tmp_path / "flake.lock").write_text(json.dumps(content))
     assert Nix({}).overrides([str(tmp_path)]) == [
         *("--override-input", "b", nix_command.checkout_reference()),
-        *nix_command.override_options(["b/"]),
+        *nix_command.override_options(["b/"], MIRROR_SET),
     ]
 
 

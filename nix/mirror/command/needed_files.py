@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 
 import nix_command
+import overlay
 from command_line import Command
-from errors import MirrorError
-from nix_command import MIRROR_SET, SYSTEM, Answer, Nix
+from errors import AbsentFiles, MirrorError
+from nix_command import SYSTEM, Answer, Nix
 
-# What an evaluation has to build: the choice of wheels is a derivation's output.
-EVALUATION_TOOLS = f"path:{MIRROR_SET}#evaluation"
+# How often pins are replaced in one run: those of the evaluation's tools, then others.
+HEALINGS = 4
 
 # Subcommands that take --override-input, by what they do with their installables.
 BUILDING = {"build", "bundle", "copy", "shell", "why-depends"}
@@ -59,14 +60,26 @@ class Needs:
         self.installables = list(command.installables)
         if not self.installables and not {"--expr", "--file", "-f"} & command.flags:
             self.installables = ["."]
-        self.swapped = nix.overrides(self.installables)
+        self.use_lock()
+
+    def use_lock(self) -> None:
+        """Swap the package sources for the mirror set, with the lock that is in force."""
+        self.overlay = overlay.read(self.nix.environment)
+        self.mirror_set = overlay.mirror_set(self.nix.environment, self.overlay)
+        self.swapped = self.nix.overrides(self.installables, self.mirror_set)
+        command = self.command
         self.options = [*self.swapped, *command.evaluation, *command.settings]
+
+    @property
+    def evaluation_tools(self) -> str:
+        """What an evaluation has to build: the choice of wheels is a derivation's output."""
+        return f"path:{self.mirror_set}#evaluation"
 
     def words(self) -> list[str]:
         """The words of the command itself, its inputs swapped."""
         shell = []
         if self.command.subcommand[0] in DEVELOPING:
-            shell = nix_command.registry_options()
+            shell = nix_command.registry_options(self.mirror_set)
         return self.command.with_options([*self.swapped, *shell])
 
     def fetch(self, must_evaluate: bool = False) -> None:
@@ -74,7 +87,24 @@ class Needs:
 
         must_evaluate: raise MirrorError where the command does not evaluate; otherwise
         that is left for Nix to say when the command runs.
+        Pins whose files no mirror has any more are replaced (healing.py), and what the
+        command needs is asked for again.
         """
+        if self.overlay and self.swapped:
+            print(f"mirror: note: {overlay.reminder(self.overlay)}", file=sys.stderr)
+        for turn in range(HEALINGS):
+            try:
+                return self.fetch_once(must_evaluate)
+            except AbsentFiles as absent:
+                if turn == HEALINGS - 1 or not self.swapped:
+                    raise
+                import healing
+
+                healing.heal(absent, self.nix.environment)
+                self.use_lock()
+
+    def fetch_once(self, must_evaluate: bool) -> None:
+        """Bring the files; see fetch. Raises AbsentFiles where no mirror has them."""
         subcommand, flags = self.command.subcommand, self.command.flags
         if "--stdin" in flags or subcommand in SWAPPING:
             return
@@ -132,7 +162,7 @@ class Needs:
         """Build what an evaluation needs built; returns whether any was missing."""
         if not self.swapped:
             return False
-        words = [*self.command.settings, EVALUATION_TOOLS]
+        words = [*self.command.settings, self.evaluation_tools]
         answer = self.nix.unbuilt(words)
         if not answer.derivations:
             return False

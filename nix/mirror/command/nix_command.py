@@ -14,12 +14,12 @@ from typing import Any, NoReturn, Optional
 
 from errors import MirrorError
 from locked_file import LockedFile
+from places import MIRROR_SET
 
-MIRROR_SET = Path(__file__).resolve().parent.parent
 SYSTEM = "x86_64-linux"
 
 # The inputs that the mirror set stands in for, and the folder of it that does.
-SWAPPED = {"nixpkgs": MIRROR_SET, "poetry2nix": MIRROR_SET / "poetry2nix"}
+SWAPPED = {"nixpkgs": "", "poetry2nix": "/poetry2nix"}
 
 # The flake of this checkout, and the name by which other flakes refer to it.
 CHECKOUT = MIRROR_SET.parent.parent
@@ -154,13 +154,13 @@ def checkout_reference() -> str:
     return f"git+file://{CHECKOUT}" if is_repository else f"path:{CHECKOUT}"
 
 
-def registry_options() -> list[str]:
+def registry_options(mirror_set: Path) -> list[str]:
     """The options that name the mirror set `nixpkgs`, as the registry would.
 
     `nix develop` takes the shell that it starts from there (Nix manual, "nix develop").
     """
-    check_plain_path()
-    return ["--override-flake", "nixpkgs", f"path:{MIRROR_SET}"]
+    check_plain_path(mirror_set)
+    return ["--override-flake", "nixpkgs", f"path:{mirror_set}"]
 
 
 def base_options(names: Iterable[str]) -> list[str]:
@@ -170,31 +170,34 @@ def base_options(names: Iterable[str]) -> list[str]:
     """
     options = []
     for name in names:
-        check_plain_path()
+        check_plain_path(MIRROR_SET)
         options += ["--override-input", name, checkout_reference()]
     return options
 
 
-def check_plain_path() -> None:
+def check_plain_path(mirror_set: Path) -> None:
     """Refuse a folder name that Nix 2.8 does not take in a `path:` reference."""
-    if not PLAIN_PATH.fullmatch(str(MIRROR_SET)):
-        raise MirrorError(
-            f"Nix cannot take the folder name {str(MIRROR_SET)!r}: move the project"
-            " to a path of plain letters, without spaces"
-        )
+    if PLAIN_PATH.fullmatch(str(mirror_set)):
+        return
+    fix = "move the project to a path of plain letters, without spaces"
+    if mirror_set != MIRROR_SET:
+        fix = "set XDG_CACHE_HOME to a path of plain letters, without spaces"
+    raise MirrorError(f"Nix cannot take the folder name {str(mirror_set)!r}: {fix}")
 
 
-def override_options(prefixes: Iterable[str]) -> list[str]:
+def override_options(prefixes: Iterable[str], mirror_set: Path) -> list[str]:
     """The options that swap the package sources below these input paths.
 
-    Raises MirrorError where this project's own path has a character, such as a space,
-    that Nix 2.8 cannot take in a `path:` reference.
+    mirror_set: the folder that stands in for them.
+    Raises MirrorError where its path has a character, such as a space, that Nix 2.8
+    cannot take in a `path:` reference.
     """
     options = []
     for prefix in dict.fromkeys(prefixes):
-        check_plain_path()
+        check_plain_path(mirror_set)
         for name, folder in SWAPPED.items():
-            options += ["--override-input", f"{prefix}{name}", f"path:{folder}"]
+            source = f"path:{mirror_set}{folder}"
+            options += ["--override-input", f"{prefix}{name}", source]
     return options
 
 
@@ -283,7 +286,9 @@ class Nix:
             }
         return self._settings
 
-    def overrides(self, installables: Iterable[str]) -> list[str]:
+    def overrides(
+        self, installables: Iterable[str], mirror_set: Path = MIRROR_SET
+    ) -> list[str]:
         """The options that swap the package sources of these installables' flakes.
 
         An input that refers to this project by its name becomes this checkout. A flake
@@ -311,7 +316,8 @@ class Nix:
                 lambda name: refers_to_base(references[name]), sorted(references)
             )
             prefixes += [f"{name}/" for name in bases]
-        return base_options(dict.fromkeys(bases)) + override_options(prefixes)
+        swapped = override_options(prefixes, mirror_set)
+        return base_options(dict.fromkeys(bases)) + swapped
 
     def _unlocked_inputs(self, folder: Path) -> dict[str, str]:
         file = json.dumps(str(folder / "flake.nix")).replace("${", "\\${")
