@@ -100,6 +100,9 @@ def apt(program: Program, programs: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     program("apt-get", FAKE_APT)
     program("apt-cache", FAKE_APT)
     program("apt-config", "")
+    keyring = programs / "debian.gpg"
+    keyring.touch()
+    monkeypatch.setattr(debian_index, "KEYRING", str(keyring))
     return programs
 
 
@@ -138,8 +141,16 @@ def test_siblings_are_asked_for_what_is_lacking(
 
 
 def test_a_release_that_no_mirror_carries(apt: Path, tmp_path: Path) -> None:
-    with pytest.raises(NoSuite, match="^no Debian mirror carries new with a signature"):
+    expected = "^no Debian mirror carries new with a signature .* in MIRROR_DEBIAN"
+    with pytest.raises(NoSuite, match=expected):
         SuiteIndex(tmp_path / "index", "new", ROOTS)
+
+
+def test_without_debians_keys_nothing_is_trusted(apt: Path, tmp_path: Path) -> None:
+    (apt / "debian.gpg").unlink()
+    with pytest.raises(NoSuite, match=": apt-get install debian-archive-keyring$"):
+        SuiteIndex(tmp_path / "index", "old", ROOTS)
+    assert sources(tmp_path / "index") == []
 
 
 @pytest.mark.parametrize("expired", [True, False])

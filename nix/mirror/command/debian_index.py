@@ -130,10 +130,12 @@ class SuiteIndex:
             ]
             self.carried = self.update(lines, SIBLING_SECONDS)
         if not any(name == suite for _, name in self.carried):
+            fix = "name one that does in MIRROR_DEBIAN, such as an archive of old releases"
+            if not Path(KEYRING).exists():
+                fix = "apt-get install debian-archive-keyring"
             raise NoSuite(
                 f"no Debian mirror carries {suite} with a signature that this machine"
-                " trusts: name one that does in MIRROR_DEBIAN, such as an archive of old"
-                " releases"
+                f" trusts: {fix}"
             )
 
     def update(
@@ -145,8 +147,9 @@ class SuiteIndex:
         """
         text = ""
         for root, name in lines:
-            options = [f"signed-by={','.join(keyrings(root))}", *self.options]
-            text += f"deb [{' '.join(options)}] {root} {name} main\n"
+            keys = keyrings(root)
+            options = [*self.options, f"signed-by={','.join(keys)}"]
+            text += f"deb [{' '.join(options)}] {root} {name} main\n" if keys else ""
         (self.folder / "etc/sources.list").write_text(text)
         patience = [f"-oAcquire::{scheme}::Timeout={seconds}" for scheme in WEB]
         self.run("apt-get", *(patience if seconds else []), "update", check=False)
