@@ -147,7 +147,8 @@ def build(images: MadeImages, name: str, context: Path, *options: str) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         assert process.stdout is not None
         try:

@@ -53,7 +53,8 @@ def ask(*words: str) -> "subprocess.CompletedProcess[str]":
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
     except FileNotFoundError:
         raise LoadError(

@@ -121,14 +121,15 @@ def test_a_failing_build_is_told_and_leaves_nothing(
     docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "docker"
-    program.write_text(
-        f"#!{shutil.which('sh')}\ncat <<'.'\n{BUILD}{RUNNING}the reason\n.\nexit 1\n"
+    script = (
+        f"#!{shutil.which('sh')}\ncat <<'.'\n{BUILD}{RUNNING}the reason \udce2\n.\n"
     )
+    program.write_text(f"{script}exit 1\n", errors="surrogateescape")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     docker.images |= {"00", "01"}
     docker.containers |= {"0c", "another"}
-    with pytest.raises(BenchError, match="of bench: the reason$"):
+    with pytest.raises(BenchError, match="of bench: the reason \ufffd$"):
         with made_images() as images:
             with images.under("what was there before is known now"):
                 docker.images.add("02")

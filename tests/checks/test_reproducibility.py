@@ -53,7 +53,7 @@ def test_commands_run_under_the_setting(
 def test_a_failed_command_is_told_by_its_last_line(tmp_path: Path) -> None:
     setting = Setting(tmp_path, tmp_path, 0o077, 1)
     with pytest.raises(NotReproducible, match=r"^sh -c .*: no$"):
-        setting.run("sh", "-c", "echo why >&2; echo no >&2; exit 3")
+        setting.run("sh", "-c", "printf 'why \\342\\202\\n' >&2; echo no >&2; exit 3")
 
 
 def test_settings_differ_in_all(tmp_path: Path) -> None:
@@ -138,10 +138,10 @@ def test_a_failing_diffoscope_is_told(
 ) -> None:
     program = tmp_path / "diffoscope"
     shell = shutil.which("sh")
-    program.write_text(f"#!{shell}\necho broken >&2\nexit 2\n")
+    program.write_text(f"#!{shell}\nprintf 'broken \\342' >&2\nexit 2\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(NotReproducible, match="broken"):
+    with pytest.raises(NotReproducible, match="broken \ufffd"):
         difference_report.report("/x", "/y")
 
 

@@ -27,7 +27,7 @@ import glob, io, json, os, sys, tarfile
 os.chdir({folder!r})
 words = sys.argv[1:]
 if os.path.exists('down'):
-    sys.exit('Cannot connect\\n  to the daemon')
+    sys.exit(os.write(2, b'Cannot connect\\n  to the daemon \\xe2'))
 images = json.load(open('images.json'))
 with open('asked', 'a') as asked:
     print(' '.join(words[:2]), file=asked)
@@ -188,7 +188,7 @@ def test_a_daemon_that_wants_all_is_sent_all(
 def test_no_daemon(daemon: Daemon, capfd: pytest.CaptureFixture[str]) -> None:
     (daemon.folder / "down").touch()
     assert daemon.load() == 1
-    assert capfd.readouterr().err == "load: Cannot connect to the daemon\n"
+    assert capfd.readouterr().err == "load: Cannot connect to the daemon \ufffd\n"
 
 
 def test_no_docker(daemon: Daemon, capfd: pytest.CaptureFixture[str]) -> None:

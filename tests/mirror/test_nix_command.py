@@ -293,6 +293,12 @@ def test_input_derivations(program: Program) -> None:
     assert Nix(os.environ).input_derivations([".#a"]) == []
 
 
+def test_half_a_character_that_nix_prints(program: Program) -> None:
+    program("nix", "os.write(1, b'a \\xe2\\x82'); os.write(2, b'\\xe2 b')")
+    done = Nix(os.environ).run([], quiet=True)
+    assert (done.stdout, done.stderr) == ("a \ufffd", "\ufffd b")
+
+
 def test_without_nix(programs: Path) -> None:
     with pytest.raises(MirrorError, match="^no nix on this machine: apt-get"):
         Nix(os.environ).run([])

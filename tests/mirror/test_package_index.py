@@ -52,7 +52,45 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         pass
 
 
-@pytest.mark.parametrize("page", ["{", '{"files": 1}', '{"files": [{}]}', "{}"])
+ELSEWHERE = ["file:///dev/zero", "FILE:a", "ftp://host/a", "javascript:a", "data:,a"]
+
+
+@pytest.mark.parametrize("link", [*ELSEWHERE, " file:///a", "http://[/a"])
+@pytest.mark.parametrize("form", ["html", "base", "json"])
+def test_what_a_page_of_a_web_server_may_not_name(form: str, link: str) -> None:
+    page = f"<a href='{link}'>x</a><a href='b'>x</a>"
+    if form == "base":
+        page = f"<a href='b'>x</a><base href='{link}'><a href='../c'>x</a>"
+    if form == "json":
+        files = [{"filename": "a", "url": link}, {"filename": "b", "url": "b"}]
+        page = json.dumps({"files": files})
+        if link.startswith("http"):
+            with pytest.raises(ValueError):
+                parse_page(page, "https://host/s/")
+            return
+    found = dict(parse_page(page, "https://host/s/"))
+    assert found["b"] == "https://host/s/b"
+    assert all(url.startswith("https://host/") for url in found.values())
+
+
+@pytest.mark.parametrize("link", ELSEWHERE)
+def test_a_page_on_disk_names_files_on_disk_and_of_web_servers(link: str) -> None:
+    page = f"<a href='{link}'>x</a><a href='b'>x</a><a href='http://host/c'>x</a>"
+    found = parse_page(page, "file:///srv/s/")
+    rest = [("b", "file:///srv/s/b"), ("c", "http://host/c")]
+    assert [pair for pair in found if pair in rest] == rest
+    assert (len(found) == 3) == link.lower().startswith("file:")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("{", '{"files": 1}', '{"files": [{}]}', "{}", '{"files": {"a": 1}}'),
+        '{"files": [{"filename": ["a"], "url": "a"}]}',
+        '{"files": [{"filename": "a", "url": 5}]}',
+        '{"files": ' + "[" * 100_000,
+    ],
+)
 def test_broken_json(page: str) -> None:
     with pytest.raises(ValueError):
         parse_page(page, "https://host/")
@@ -146,6 +184,29 @@ class TestSources:
         monkeypatch.setenv("PIP_NO_INDEX", "1")
         found, problems = links()
         assert (sorted(found), problems) == (["a.whl", "b.whl", "c.whl"], [])
+
+    def test_folders_and_pages_on_disk_within_limits(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "wheels"
+        (folder / "folder.whl").mkdir(parents=True)
+        os.mkfifo(folder / "fifo.whl")
+        (folder / "device.whl").symlink_to("/dev/zero")
+        (folder / "broken.whl").symlink_to("nowhere")
+        (folder / "a.whl").touch()
+        (folder / "b.whl").symlink_to("a.whl")
+        (tmp_path / "large.html").write_bytes(b"x" * 101)
+        (tmp_path / "odd.html").write_bytes(b"<a href='c.whl'>\xe2\x82</a>")
+        os.mkfifo(tmp_path / "fifo.html")
+        sources = ["wheels", "fifo.html", "large.html", "odd.html"]
+        monkeypatch.setattr(package_index, "PAGE_BYTES", 100)
+        monkeypatch.setenv(
+            "PIP_FIND_LINKS", " ".join(f"{tmp_path}/{s}" for s in sources)
+        )
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+        found, problems = links()
+        assert sorted(found) == ["a.whl", "b.whl", "c.whl"]
+        assert problems == [f"{tmp_path}/large.html: has more than 100 bytes"]
 
     def test_sources_that_lack_the_project_are_no_problem(
         self,

@@ -78,7 +78,8 @@ def test_what_a_library_prints_is_no_answer(
     import strip_libraries
 
     talking = strip_libraries.LOAD.replace(
-        "    try:\n", "    os.write(1, b'banner\\nloaded /nowhere\\n')\n    try:\n"
+        "    try:\n",
+        "    os.write(1, b'banner \\xe2\\nloaded /nowhere\\n')\n    try:\n",
     )
     monkeypatch.setattr(strip_libraries, "LOAD", talking)
     other = tmp_path / "other.so"

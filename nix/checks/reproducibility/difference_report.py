@@ -33,7 +33,7 @@ def report(first: str, second: str) -> str:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         errors="replace",
     )
     if done.returncode not in (0, 1):

@@ -39,6 +39,15 @@ def shown(url: str) -> str:
     return host.rpartition("@")[2].partition("/")[0]
 
 
+def is_web(url: str) -> bool:
+    """Whether a URL is one of a web server.
+
+    >>> is_web("HTTPS://host/a"), is_web("file:///dev/zero"), is_web("//host/a")
+    (True, False, False)
+    """
+    return url.lower().startswith(("http://", "https://"))
+
+
 def origin(url: str) -> str:
     """The server that a URL names: scheme, host and port, in lower case."""
     scheme, _, rest = url.partition("://")

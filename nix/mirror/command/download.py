@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Optional
 from urllib.parse import quote
 
+import local_file
 import progress
 import store
 import transport
@@ -25,7 +26,7 @@ from apt_configuration import AptConfiguration
 from debian_roots import Roots, debian_roots
 from errors import AbsentFile, AbsentFiles, MirrorError
 from locked_file import LockedFile
-from package_index import Index, local_path, reason
+from package_index import Index, local_path
 from places import cache_folder
 from progress import Progress
 from transport import Fault, Head, Transport
@@ -354,12 +355,11 @@ class Fetcher:
             return self.stream(file, address, part)
         part.discard()
         try:
-            with open(path, "rb") as handle:
-                for chunk in iter(lambda: handle.read(1 << 20), b""):
-                    part.write(chunk)
-        except OSError as error:
-            missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
-            raise Fault(reason(error), missing=missing) from None
+            for chunk in local_file.chunks(path, most_bytes(file)):
+                part.write(chunk)
+        except Fault:
+            part.discard()
+            raise
         return False
 
     def stream(self, file: LockedFile, address: str, part: Part) -> bool:
@@ -371,7 +371,7 @@ class Fetcher:
         headers = {"Accept-Encoding": "identity"}
         if have:
             headers["Range"] = f"bytes={have}-"
-        most = LARGEST if file.size is None else file.size
+        most = most_bytes(file)
         heads: list[Head] = []
 
         def begin(head: Head) -> None:
@@ -407,6 +407,11 @@ class Fetcher:
                 f"ended after {came} of {length} bytes", again=transport.PAUSE_SECONDS
             )
         return continued
+
+
+def most_bytes(file: LockedFile) -> int:
+    """The most that a file may have, in bytes."""
+    return LARGEST if file.size is None else file.size
 
 
 def announced(head: Head) -> Optional[int]:

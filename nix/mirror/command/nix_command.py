@@ -257,7 +257,8 @@ class Nix:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if quiet else None,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
             )
         except FileNotFoundError:
             raise no_nix() from None

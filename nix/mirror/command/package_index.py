@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html.parser
 import json
 import os
@@ -10,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import unquote, urljoin, urlsplit
-from urllib.request import url2pathname
 
+import local_file
 import machine
-from address import redacted, shown
+from address import is_web, redacted, shown
 from errors import MirrorError
-from transport import Fault, Transport
+from transport import PAGE_BYTES, Fault, Transport
 
 # Both forms of a simple index (PEP 503, PEP 691), and plain pages of links.
 ACCEPT = (
@@ -48,44 +49,65 @@ def local_path(url: str) -> Optional[Path]:
     >>> local_path("file:///srv/a%20b"), local_path("https://host/a")
     (PosixPath('/srv/a b'), None)
     """
-    if not url.lower().startswith("file:"):
-        return None
-    return Path(url2pathname(urlsplit(url).path))
+    found = re.match(r"file:(?://[^/?#]*)?([^?#]*)", url, re.IGNORECASE | re.DOTALL)
+    return Path(unquote(found[1])) if found else None
 
 
 class _Page(html.parser.HTMLParser):
     def __init__(self, address: str) -> None:
         super().__init__()
         self.address = address
-        self.links: list[str] = []
+        self.links: list[tuple[str, str]] = []
 
     def handle_starttag(
         self, tag: str, attrs: Iterable[tuple[str, Optional[str]]]
     ) -> None:
         reference = dict(attrs).get("href")
-        if reference and tag == "base":
-            self.address = urljoin(self.address, reference)
-        elif reference and tag == "a":
-            self.links.append(urljoin(self.address, reference))
+        if not reference or tag not in ("a", "base"):
+            return
+        with contextlib.suppress(ValueError):
+            address = urljoin(self.address, reference)
+            if tag == "base":
+                self.address = address
+            elif file_name(address):
+                self.links.append((file_name(address), address))
 
 
 def parse_page(text: str, address: str) -> list[tuple[str, str]]:
     """The files that a page of links names, as (file name, absolute URL).
 
     text: HTML (PEP 503) or, if it begins with a brace, JSON (PEP 691).
-    address: the URL of the page.
+    address: the URL of the page. A page of a web server names files of web servers, and
+        only one on this machine's disk others on that; all other links are left out.
     Raises ValueError where JSON is broken or of another shape.
     """
     if text.lstrip()[:1] == "{":
-        try:
-            files = json.loads(text)["files"]
-            return [(file["filename"], urljoin(address, file["url"])) for file in files]
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"JSON without {error}") from None
-    page = _Page(address)
-    page.feed(text)
-    page.close()
-    return [(file_name(link), link) for link in page.links if file_name(link)]
+        links = json_links(text, address)
+    else:
+        page = _Page(address)
+        page.feed(text)
+        page.close()
+        links = page.links
+    on_disk = local_path(address) is not None
+    return [
+        (name, url)
+        for name, url in links
+        if is_web(url) or (on_disk and local_path(url) is not None)
+    ]
+
+
+def json_links(text: str, address: str) -> list[tuple[str, str]]:
+    """The files that a page in JSON (PEP 691) names, as parse_page's, of any scheme."""
+    try:
+        files = json.loads(text)["files"]
+        links = [(file["filename"], urljoin(address, file["url"])) for file in files]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"JSON without {error}") from None
+    except RecursionError:
+        raise ValueError("JSON in too many levels") from None
+    if not all(isinstance(name, str) for name, _ in links):
+        raise ValueError("JSON with file names that are not text")
+    return links
 
 
 class Index:
@@ -193,17 +215,18 @@ class Index:
         if not path.is_file():
             return []
         if path.suffix in (".html", ".htm"):
-            return parse_page(path.read_text(encoding="utf-8"), path.as_uri())
+            page = local_file.read(path, PAGE_BYTES)
+            return parse_page(page.decode("utf-8", "replace"), path.as_uri())
         return [(path.name, path.as_uri())]
 
     def content(self, url: str, transport: Transport) -> bytes:
         """What lies at a URL that `links` gave; for files of moderate size.
 
-        Raises OSError and Fault.
+        Raises Fault.
         """
         path = local_path(url)
         if path is not None:
-            return path.read_bytes()
+            return local_file.read(path, PAGE_BYTES)
         return transport.read(url, {}, self.patience())[0]
 
 

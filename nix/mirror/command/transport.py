@@ -14,7 +14,7 @@ from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, Optional
 from urllib.parse import urljoin
 
-from address import origin
+from address import is_web, origin
 from errors import MirrorError
 
 # Seconds to connect, and for the head of an answer, which a caching proxy gives only
@@ -192,6 +192,9 @@ class Transport:
         Raises Fault where the server does not give it, or was found not to work before;
         and what the two functions raise.
         """
+        if not is_web(url):
+            # A session of pip's also reads files.
+            raise Fault("is no URL of a web server")
         server = origin(url)
         if server in self.down:
             raise Fault(self.down[server], down=True)
@@ -232,7 +235,7 @@ class Transport:
                     return answer
                 answer.close()
                 place = urljoin(answer.url, target)
-                if not place.lower().startswith(("http://", "https://")):
+                if not is_web(place):
                     raise Fault("redirects to what is no web server")
             raise Fault("redirects in a circle")
 

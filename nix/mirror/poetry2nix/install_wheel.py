@@ -64,7 +64,8 @@ class Patcher:
             [self.patchelf, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         if done.returncode != 0:
             raise WheelError(f"{words[-1]}: {done.stderr.strip()}")

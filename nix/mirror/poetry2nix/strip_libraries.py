@@ -69,7 +69,8 @@ def loadable(paths: Sequence[Path]) -> set[Path]:
             input="\n".join(map(str, waiting)),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
         answers = [line.split(" ", 1) for line in done.stdout.splitlines()]
         loaded.update(Path(path) for answer, path in answers if answer == "loaded")
