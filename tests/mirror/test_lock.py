@@ -47,6 +47,28 @@ def test_any_stanzas(packages: dict[str, str]) -> None:
     assert found == packages
 
 
+RELATIONS = st.tuples(NAMES, st.sampled_from(["", " (>= 1)", ":any", " [amd64]"]))
+
+
+@given(st.lists(RELATIONS), st.booleans())
+def test_any_dependencies(relations: list[tuple[str, str]], folded: bool) -> None:
+    separator = ",\n " if folded else ", "
+    text = separator.join(f"{name}{rest} | other" for name, rest in relations)
+    (stanza,) = lock.parse_stanzas(f"Package: a\nDepends: {text}\nSize: 1\n")
+    assert lock.required_packages(stanza) == [name for name, _ in relations]
+
+
+@given(NAMES, VERSIONS)
+def test_a_dependency_on_one_version(name: str, version: str) -> None:
+    (stanza,) = lock.parse_stanzas(f"Depends: {name} (= {version})\n")
+    assert lock.required_packages(stanza) == [f"{name}={version}"]
+
+
+def test_a_package_without_dependencies() -> None:
+    (stanza,) = lock.parse_stanzas("Package: a\n")
+    assert lock.required_packages(stanza) == []
+
+
 SETS = """
 [base]
 suite = "old"
@@ -81,6 +103,7 @@ if words[0] == 'show':
         package = word.partition('=')[0]
         if package == 'unknown': continue
         print(f'Package: {package}\\nVersion: 1.0-1\\nFilename: pool/{package}.deb')
+        if package == 'kernel': print('Depends: kernel-7.1 (= 1.0-1)')
         print('Source: source (1.0)\\nSHA256: ' + os.environ.get('SHA256', '00'))
         print('Size: 7\\nDescription: x\\n')
 """
@@ -136,6 +159,13 @@ def test_sets_are_resolved_one_by_one(mirror_set: Path, programs: Path) -> None:
     assert not list(mirror_set.rglob("*.part"))
 
 
+def test_a_package_whose_name_a_meta_package_knows(mirror_set: Path) -> None:
+    path = mirror_set / "debian/sets.toml"
+    path.write_text(SETS + '[linux]\nsuite = "new"\nmeta = "kernel"\nclosure = false\n')
+    lock.lock(["linux"], {})
+    assert names(mirror_set) == {"linux": ["kernel-7.1"]}
+
+
 def test_sets_that_are_defined_no_more_go(mirror_set: Path) -> None:
     content = {"gone": [], "base": [{"package": "libc6"}], "python": []}
     (mirror_set / "debian/lock.json").write_text(json.dumps(content))
@@ -170,6 +200,7 @@ def test_a_mirror_that_lacks_the_release_is_left_out(
     assert [line.split()[2:4] for line in sources.splitlines()] == [
         ["http://a/", "old"],
         ["http://a/", "old-security"],
+        ["http://a/", "old-updates"],
     ]
 
 

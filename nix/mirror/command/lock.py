@@ -7,6 +7,7 @@ import email
 import hashlib
 import importlib
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -80,6 +81,24 @@ def parse_simulation(text: str) -> list[str]:
     return chosen
 
 
+def required_packages(stanza: Stanza) -> list[str]:
+    """What a package depends on, as names or, where one version is asked for, NAME=VERSION.
+
+    Of alternatives the first (Debian Policy, 7.1).
+
+    >>> stanza = parse_stanzas("Package: a\\nDepends: b-1 (= 1.2-3), c (>= 4) | d")[0]
+    >>> required_packages(stanza)
+    ['b-1=1.2-3', 'c']
+    """
+    found = []
+    for relation in filter(None, re.split(r"\s*,\s*", stanza["Depends"] or "")):
+        first = relation.partition("|")[0]
+        name = re.split(r"[\s:(\[]", first.strip(), maxsplit=1)[0]
+        exact = re.search(r"\(=\s*([^\s)]+)\s*\)", first)
+        found.append(f"{name}={exact[1]}" if exact else name)
+    return found
+
+
 class Apt:
     """apt with a package list of its own: nothing installed, one Debian release."""
 
@@ -95,7 +114,7 @@ class Apt:
         sources = folder / "etc/sources.list"
         usable = []
         for root in mirrors:
-            for release in (suite, f"{suite}-security"):
+            for release in (suite, f"{suite}-security", f"{suite}-updates"):
                 line = f"deb [signed-by={KEYRING}] {root} {release} main\n"
                 sources.write_text(line)
                 if self.run("apt-get", "update", check=False).returncode == 0:
@@ -158,8 +177,15 @@ class Apt:
 
 
 def lock_set(apt: Apt, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One set's packages with what pins them, sorted by name."""
-    packages = wanted["packages"]
+    """One set's packages with what pins them, sorted by name.
+
+    A set may name, as `meta`, a package that depends on those to pin, whose own names
+    change with their versions: the kernel's has its ABI.
+    """
+    packages = list(wanted.get("packages", []))
+    if "meta" in wanted:
+        (stanza,) = apt.stanzas([wanted["meta"]])
+        packages += required_packages(stanza)
     if wanted.get("closure", True):
         packages = apt.closure(packages)
     entries = []
