@@ -5,12 +5,16 @@
 { pkgs, poetry2nix }:
 
 let
+  # What only works on images, whichever Python is in them, runs on this one.
+  toolPython = pkgs.python313;
+
   environment = import ./environment.nix { inherit poetry2nix; };
   virtualEnvironment = import ./virtual_environment.nix { inherit pkgs; };
   applicationServer = import ./application_server.nix { inherit pkgs; };
   compiler = import ./compiler.nix { inherit pkgs; };
-  sbom = import ./sbom.nix { inherit pkgs environment; };
-  buildImage = import ./image.nix { inherit pkgs applicationServer sbom; };
+  formats = import ./formats.nix { inherit pkgs toolPython; };
+  sbom = import ./sbom.nix { inherit pkgs environment toolPython; };
+  buildImage = import ./image.nix { inherit pkgs applicationServer formats sbom; };
 
   poetryEnvironment = environment { projectDir = ./poetry; python = pkgs.python39; };
   poetry = import ./poetry.nix { inherit pkgs poetryEnvironment; };
@@ -49,7 +53,7 @@ let
   };
 
   proof = import ./checks {
-    inherit pkgs poetry2nix environment mkApplication compiler;
+    inherit pkgs poetry2nix environment toolPython mkApplication compiler;
     images = { inherit image image-full; app-example-edited = edited.image; } // exampleImages;
     applicationChecks = { app-example = example.checks.tests; app-example-modern = modern.checks.tests; };
   };

@@ -1,6 +1,6 @@
 # The formats of an image beside its archive, all of the same bytes: configuration and layers, and so
 # the image's identity, are the same in each.
-{ pkgs }:
+{ pkgs, toolPython }:
 
 # archive    the image of dockerTools.buildLayeredImage
 # streamer   the same of dockerTools.streamLayeredImage
@@ -10,7 +10,7 @@
 
 let
   inherit (pkgs) lib;
-  python = "${pkgs.python39}/bin/${pkgs.python39.executable} -I -B";
+  python = "${toolPython}/bin/${toolPython.executable} -I -B";
 in
 rec {
   inherit archive;

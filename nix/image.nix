@@ -2,7 +2,7 @@
 #
 # Two images in one: below, store paths (each a layer) and the root's own files; above, alone in the
 # top layer, what the caller copies into the root, such as the application.
-{ pkgs, applicationServer, sbom }:
+{ pkgs, applicationServer, formats, sbom }:
 
 let
   inherit (pkgs) lib;
@@ -118,14 +118,14 @@ let
   '';
 
   # One image's arguments -> its formats.
-  formats = base: arguments: import ./formats.nix { inherit pkgs; } {
+  formatsOf = base: arguments: formats {
     inherit base;
     inherit (arguments) name tag;
     archive = pkgs.dockerTools.buildLayeredImage (arguments // { compressor = "none"; });
     streamer = pkgs.dockerTools.streamLayeredImage arguments;
   };
 
-  below = formats null ((
+  below = formatsOf null ((
     if topCommands == null then { inherit name tag config; }
     else {
       name = "${lowerName}-without-application";
@@ -168,11 +168,11 @@ let
   });
 
   # The archive, with its other formats as attributes.
-  image = formats: formats.archive // {
-    inherit (formats) oci stream load push;
+  image = made: made.archive // {
+    inherit (made) oci stream load push;
     sbom = sbom {
       inherit name tag;
-      inherit (formats) archive;
+      inherit (made) archive;
       roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert python.stdenv.cc.libc pkgs.tzdata ] ++ packages;
       own = own ++ lib.optional entrypoints {
         name = "entrypoints";
@@ -183,7 +183,7 @@ let
   };
 in
 image (if topCommands == null then below else
-  formats below {
+  formatsOf below {
     inherit name tag config;
     fromImage = below.archive;
     includeStorePaths = false;

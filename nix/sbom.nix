@@ -8,7 +8,7 @@
 #   distributionPackages  the mirror set's alone: the packages of a distribution that a store path
 #                         is made of, each with name, version, source, architecture, suite, sha256,
 #                         and `record`, a folder with its control and copyright files
-{ pkgs, environment }:
+{ pkgs, environment, toolPython }:
 
 # name, tag  the image's
 # archive    the image
@@ -19,7 +19,7 @@
 let
   inherit (pkgs) lib;
 
-  writer = environment { projectDir = ./sbom; python = pkgs.python39; };
+  writer = environment { projectDir = ./sbom; python = toolPython; };
 
   isDerivation = value: builtins.isAttrs value && value.type or null == "derivation";
   derivationsIn = value:

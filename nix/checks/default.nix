@@ -1,5 +1,5 @@
 # All checks by name; each is one file.
-{ pkgs, poetry2nix, environment, mkApplication, compiler, images, applicationChecks }:
+{ pkgs, poetry2nix, environment, toolPython, mkApplication, compiler, images, applicationChecks }:
 
 let
   inherit (pkgs) lib;
@@ -60,7 +60,7 @@ let
   recordedImages = removeAttrs images [ "app-example-edited" ];
 
   digests = import ./digests.nix {
-    inherit pkgs;
+    inherit pkgs toolPython;
     images = recordedImages;
     recorded = pkgs.recordedDigests;
   };
@@ -68,14 +68,14 @@ in
 {
   inherit testEnvironment;
   record-digests = digests.record;
-  reproducibility = import ./reproducibility.nix { inherit pkgs; images = builtins.attrNames recordedImages; };
+  reproducibility = import ./reproducibility.nix { inherit pkgs toolPython; images = builtins.attrNames recordedImages; };
 
   checks = {
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
     compiler = import ./compiler.nix { inherit pkgs compiler; };
-    sbom = import ./sbom.nix { inherit pkgs environment source images; };
+    sbom = import ./sbom.nix { inherit pkgs environment toolPython source images; };
     nixpkgs = import ./nixpkgs.nix { inherit pkgs; };
     closure = import ./closure.nix { inherit pkgs testEnvironment imageVariables; tests = imageTests; };
     vm = import ./vm.nix {

@@ -1,10 +1,10 @@
 # The digests of all images are the recorded ones: whoever changes an image, sees it in a diff.
 # `recorded` holds for one package source alone; `record` writes it anew.
-{ pkgs, images, recorded }:
+{ pkgs, toolPython, images, recorded }:
 
 let
   inherit (pkgs) lib;
-  python = "${pkgs.python39}/bin/${pkgs.python39.executable} -I -B";
+  python = "${toolPython}/bin/${toolPython.executable} -I -B";
   arguments = lib.concatStringsSep " " (lib.mapAttrsToList (name: image: "${name}=${image}") images);
 in
 {

@@ -1,6 +1,6 @@
 # A program: builds images again, under other settings. Started in the repository's folder.
 # images: the names of all.
-{ pkgs, images }:
+{ pkgs, toolPython, images }:
 
 let
   inherit (pkgs) lib;
@@ -13,6 +13,6 @@ let
   '';
 in
 pkgs.writeShellScriptBin "reproducibility" ''
-  exec ${pkgs.python39}/bin/${pkgs.python39.executable} -IB ${./reproducibility} \
+  exec ${toolPython}/bin/${toolPython.executable} -IB ${./reproducibility} \
     --known ${lib.escapeShellArg (toString images)} --probe ${builtins.unsafeDiscardOutputDependency probe.drvPath} "$@"
 ''

@@ -1,8 +1,8 @@
 # The bills of materials: what writes them, and whether the images' own hold what the images hold.
-{ pkgs, environment, source, images }:
+{ pkgs, environment, toolPython, source, images }:
 
 let
-  testEnvironment = environment { projectDir = ../sbom; python = pkgs.python39; groups = [ "main" "dev" ]; };
+  testEnvironment = environment { projectDir = ../sbom; python = toolPython; groups = [ "main" "dev" ]; };
 
   variables = prefix: image: {
     "${prefix}_IMAGE" = image;

@@ -31,9 +31,9 @@ let
       virtualMachine = import ./virtual_machine.nix { inherit lib; inherit (final) mirror runCommand; };
       byteCodeCompiler = ./builders/compile_byte_code.py;
       # The Python that runs this set's own builders.
-      python = final.python39;
+      python = final.python313;
       evaluation = final.runCommand "mirror-evaluation" { } ''
-        printf '%s\n' ${final.python39} ${wheelLibraries} ${tools} > $out
+        printf '%s\n' ${python} ${wheelLibraries} ${tools} > $out
       '';
     };
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import resolve
 import tomli
-from distribution_files import choose_file, tag_ranks
-from locked_packages import Lock, marker_environment
-from packaging.tags import sys_tags
+from distribution_files import choose_file
+from locked_packages import Lock
+from locks import TARGET
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 from resolution_error import ResolutionError
@@ -48,6 +48,7 @@ def test_the_choice_is_poetrys(name: str, selection: dict[str, Any]) -> None:
         read(name, "poetry.lock"),
         selection["groups"],
         selection["extras"],
+        TARGET,
     )
     ours = {each["name"]: each["version"] for each in chosen}
     poetrys = {str(canonicalize_name(n)): v for n, v in selection["chosen"].items()}
@@ -61,9 +62,7 @@ def test_the_choice_is_poetrys(name: str, selection: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_the_file_has_the_first_tag_that_any_file_has(name: str) -> None:
-    lock = Lock(read(name, "poetry.lock"), marker_environment())
-    tags = list(sys_tags())
-    ranks = tag_ranks()
+    lock = Lock(read(name, "poetry.lock"), TARGET.markers())
     for package in (each for named in lock.packages.values() for each in named):
         if "source" in package:
             continue
@@ -75,10 +74,10 @@ def test_the_file_has_the_first_tag_that_any_file_has(name: str) -> None:
                 if told == version:
                     known[file["file"]] = theirs
         fitting: list[str] = []
-        for tag in tags:
+        for tag in TARGET.tags():
             fitting = fitting or [file for file in known if tag in known[file]]
         try:
-            chosen = choose_file(package, lock.files(package), ranks)["file"]
+            chosen = choose_file(package, lock.files(package), TARGET)["file"]
         except ResolutionError:
             assert not fitting
             continue
@@ -88,7 +87,7 @@ def test_the_file_has_the_first_tag_that_any_file_has(name: str) -> None:
 def test_what_is_source_and_what_is_a_folder() -> None:
     def kinds(name: str, kind: str) -> set[str]:
         files = [read(name, file) for file in ("pyproject.toml", "poetry.lock")]
-        found = resolve.resolve(files[0], files[1], ["main"], ["*"])
+        found = resolve.resolve(files[0], files[1], ["main"], ["*"], TARGET)
         return {each["name"] for each in found if each["kind"] == kind}
 
     assert kinds("source-only", "source") == {

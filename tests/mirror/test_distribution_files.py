@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-import packaging._manylinux
-import packaging.tags
 import pytest
 from distribution_files import (
     Wheel,
@@ -13,40 +11,25 @@ from distribution_files import (
     parse_version,
     sha256_of,
     source_version,
-    tag_ranks,
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from locks import file_of, package, wheel_of
-from packaging.tags import Tag, parse_tag, sys_tags
+from locks import TARGET, file_of, package, wheel_of
+from packaging.tags import Tag, parse_tag
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 from resolution_error import ResolutionError
 
-RANKS = tag_ranks()
-SYS_TAGS = list(sys_tags())
+TAGS = list(TARGET.tags())
 
 
-def chosen(*names: str, version: str = "1.0", ranks: Any = RANKS) -> Optional[str]:
+def chosen(*names: str, version: str = "1.0") -> Optional[str]:
     """The file that is taken; None where none is."""
     try:
         files = [file_of(name) for name in names]
-        return choose_file(package("a", version), files, ranks)["file"]
+        return choose_file(package("a", version), files, TARGET)["file"]
     except ResolutionError:
         return None
-
-
-@pytest.fixture
-def ranks_of_glibc_2_31(monkeypatch: pytest.MonkeyPatch) -> dict[Tag, int]:
-    """The tags of CPython 3.9 on Debian 11, x86_64."""
-    monkeypatch.setattr(packaging._manylinux, "_get_glibc_version", lambda: (2, 31))
-    monkeypatch.setattr(
-        packaging._manylinux, "_have_compatible_abi", lambda *words: True
-    )
-    platforms = list(packaging._manylinux.platform_tags(["x86_64"]))
-    tags = packaging.tags.cpython_tags((3, 9), platforms=[*platforms, "linux_x86_64"])
-    every = [*tags, *packaging.tags.compatible_tags((3, 9), "cp39", platforms)]
-    return {tag: place for place, tag in reversed(list(enumerate(every)))}
 
 
 @pytest.mark.parametrize(
@@ -71,11 +54,9 @@ def ranks_of_glibc_2_31(monkeypatch: pytest.MonkeyPatch) -> dict[Tag, int]:
         ("manylinux_2_34_x86_64.musllinux_1_2_x86_64", False),
     ],
 )
-def test_platforms(
-    platform: str, fits: bool, ranks_of_glibc_2_31: dict[Tag, int]
-) -> None:
+def test_platforms(platform: str, fits: bool) -> None:
     name = f"a-1.0-cp39-none-{platform}.whl"
-    assert chosen(name, ranks=ranks_of_glibc_2_31) == (name if fits else None)
+    assert chosen(name) == (name if fits else None)
 
 
 @pytest.mark.parametrize(
@@ -95,26 +76,12 @@ def test_platforms(
         ("py2-none", False),
     ],
 )
-def test_interpreters(
-    tag: str, fits: bool, ranks_of_glibc_2_31: dict[Tag, int]
-) -> None:
+def test_interpreters(tag: str, fits: bool) -> None:
     name = f"a-1.0-{tag}-manylinux_2_17_x86_64.whl"
-    assert chosen(name, ranks=ranks_of_glibc_2_31) == (name if fits else None)
+    assert chosen(name) == (name if fits else None)
 
 
-def test_the_machines_own_c_library_is_asked() -> None:
-    newest = max(
-        (
-            tuple(map(int, tag.platform.split("_")[1:3]))
-            for tag in SYS_TAGS
-            if tag.platform.startswith("manylinux_")
-        ),
-    )
-    assert newest == packaging._manylinux._get_glibc_version()
-    assert not any("musllinux" in tag.platform for tag in SYS_TAGS)
-
-
-def test_the_better_of_two(ranks_of_glibc_2_31: dict[Tag, int]) -> None:
+def test_the_better_of_two() -> None:
     better_first = [
         "a-1.0-cp39-cp39-manylinux_2_28_x86_64.whl",
         "a-1.0-cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
@@ -127,12 +94,12 @@ def test_the_better_of_two(ranks_of_glibc_2_31: dict[Tag, int]) -> None:
     ]
     for place, name in enumerate(better_first):
         rest = better_first[place:]
-        assert chosen(*rest, ranks=ranks_of_glibc_2_31) == name
-        assert chosen(*rest[::-1], ranks=ranks_of_glibc_2_31) == name
+        assert chosen(*rest) == name
+        assert chosen(*rest[::-1]) == name
 
 
 def test_build_tags_are_numbers_first() -> None:
-    tag = str(SYS_TAGS[0])
+    tag = str(TAGS[0])
     names = [f"a-1.0-{build}-{tag}.whl" for build in ("2", "10", "10a", "9z")]
     assert chosen(*names, f"a-1.0-{tag}.whl") == f"a-1.0-10a-{tag}.whl"
 
@@ -180,7 +147,7 @@ def test_sources_in_order() -> None:
 )
 def test_nothing_that_fits(files: Any, pattern: str) -> None:
     with pytest.raises(ResolutionError, match=pattern):
-        choose_file(package("a", files=files), files, RANKS)
+        choose_file(package("a", files=files), files, TARGET)
 
 
 @pytest.mark.parametrize(
@@ -193,17 +160,17 @@ def test_files_that_sha256_does_not_lock(hashed: str, told: str) -> None:
     assert sha256_of(file_of("a.whl")) == file_of("a.whl")["hash"][len("sha256:") :]
 
 
-@given(st.lists(st.sampled_from(SYS_TAGS), min_size=1, max_size=8))
+@given(st.lists(st.sampled_from(TAGS), min_size=1, max_size=8))
 def test_the_best_tag_wins(tags: list[Tag]) -> None:
     names = [f"a-1.0-{tag}.whl" for tag in tags]
     best = chosen(*names)
     assert best == chosen(*names[::-1])
-    assert best == f"a-1.0-{min(tags, key=SYS_TAGS.index)}.whl"
+    assert best == f"a-1.0-{min(tags, key=TAGS.index)}.whl"
 
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(SYS_TAGS), st.integers(0, 20), st.booleans()),
+        st.tuples(st.sampled_from(TAGS), st.integers(0, 20), st.booleans()),
         min_size=1,
         max_size=6,
     ),
@@ -223,7 +190,7 @@ def test_the_order_of_files_does_not_matter(files: list[Any], random: Any) -> No
     st.sampled_from(["a", "A.b", "a_b"]),
     st.sampled_from(["1.0", "2!1.0rc1", "1.0.post2+x.y", "v1"]),
     st.none() | st.tuples(st.integers(0, 99), st.sampled_from(["", "a", "b_c"])),
-    st.sampled_from(["py3-none-any", "py2.py3-none-any", *map(str, SYS_TAGS[:20])]),
+    st.sampled_from(["py3-none-any", "py2.py3-none-any", *map(str, TAGS[:20])]),
 )
 def test_names_are_read_as_packaging_reads_them(
     name: str, version: str, build: Optional[tuple[int, str]], tag: str

@@ -8,35 +8,28 @@ from hypothesis import strategies as st
 from locked_packages import (
     Lock,
     comes_from,
-    marker_environment,
     read_extra,
     read_marker,
 )
 from locked_project import read_dependency
-from locks import HERE, package
+from locks import TARGET, package
 from resolution_error import ResolutionError
-
-
-def test_the_kernel_does_not_matter() -> None:
-    environment = marker_environment()
-    assert environment["platform_release"] == environment["platform_version"] == ""
-    assert environment["python_version"] == HERE
 
 
 @pytest.mark.parametrize(
     "form, tells", [("1.0", False), ("1.1", False), ("2.0", False), ("2.1", True)]
 )
 def test_which_formats_tell_groups(form: str, tells: bool) -> None:
-    lock = Lock({"metadata": {"lock-version": form}}, marker_environment())
+    lock = Lock({"metadata": {"lock-version": form}}, TARGET.markers())
     assert lock.tells_groups() is tells
-    newer = Lock({"metadata": {"lock-version": "2.10"}}, marker_environment())
+    newer = Lock({"metadata": {"lock-version": "2.10"}}, TARGET.markers())
     assert newer.tells_groups()
 
 
 @pytest.mark.parametrize("content", [{"name": "a"}, {"version": "1"}, {}])
 def test_packages_without_a_name_or_version(content: dict[str, str]) -> None:
     with pytest.raises(ResolutionError, match="poetry lock$"):
-        Lock({"package": [content]}, marker_environment())
+        Lock({"package": [content]}, TARGET.markers())
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 from locked_project import Project, read_dependency
-from locks import HERE
+from locks import FEATURE_VERSION
 from poetry.core.constraints.version import Version
 from resolution_error import ResolutionError
 
@@ -25,13 +25,13 @@ def project(text: str) -> Project:
 
 
 @pytest.mark.parametrize(
-    "requirement, fits", [("*", True), (f"{HERE}.*", True), ("<3", False)]
+    "requirement, fits", [("*", True), (f"{FEATURE_VERSION}.*", True), ("<3", False)]
 )
 @pytest.mark.parametrize("key", ["python", "requires-python"])
 def test_the_python_that_the_project_wants(
     key: str, requirement: str, fits: bool
 ) -> None:
-    python = Version.parse(f"{HERE}.0")
+    python = Version.parse(f"{FEATURE_VERSION}.0")
     own = Project({"tool": {"poetry": {"dependencies": {"python": requirement}}}})
     if key == "requires-python":
         own = Project({"project": {key: requirement.replace("*", "0")}})
@@ -43,7 +43,7 @@ def test_the_python_that_the_project_wants(
         own.check_python(python)
     else:
         with pytest.raises(
-            ResolutionError, match=f"wants Python <3, .*{key} = .*{HERE}"
+            ResolutionError, match=f"wants Python <3, .*{key} = .*{FEATURE_VERSION}"
         ):
             own.check_python(python)
 

@@ -12,7 +12,16 @@ import pytest
 import resolve
 from hypothesis import given
 from hypothesis import strategies as st
-from locks import HERE, choose, describe, file_of, needs, package, wheel_of
+from locks import (
+    FEATURE_VERSION,
+    TARGET,
+    choose,
+    describe,
+    file_of,
+    needs,
+    package,
+    wheel_of,
+)
 from resolution_error import ResolutionError
 
 
@@ -44,7 +53,7 @@ def test_formats(version: str) -> None:
         one["groups"] = ["main"]
     lock = {"package": [one], "metadata": metadata}
     pyproject = {"tool": {"poetry": needs(my_thing="*")}}
-    (chosen,) = resolve.resolve(pyproject, lock, ["main"], ["*"])
+    (chosen,) = resolve.resolve(pyproject, lock, ["main"], ["*"], TARGET)
     assert chosen["file"] == "My.Thing-1.0-py3-none-any.whl"
 
 
@@ -64,16 +73,16 @@ class TestVariants:
         assert choose(needs(a="^2.0"), both) == {"a": "2.0"}
 
     def test_by_the_python(self) -> None:
-        old = {**self.OLD, "python-versions": f"<{HERE}"}
-        new = {**self.NEW, "python-versions": f">={HERE}"}
+        old = {**self.OLD, "python-versions": f"<{FEATURE_VERSION}"}
+        new = {**self.NEW, "python-versions": f">={FEATURE_VERSION}"}
         assert choose(needs(a="*"), [old, new]) == {"a": "2.0"}
         assert choose(needs(a="*"), [new, old]) == {"a": "2.0"}
 
     def test_by_multiple_constraints(self) -> None:
         project = needs(
             a=[
-                {"version": "^1.0", "python": f"<{HERE}"},
-                {"version": "^2.0", "python": f">={HERE}"},
+                {"version": "^1.0", "python": f"<{FEATURE_VERSION}"},
+                {"version": "^2.0", "python": f">={FEATURE_VERSION}"},
             ]
         )
         assert choose(project, [self.OLD, self.NEW]) == {"a": "2.0"}
@@ -135,10 +144,10 @@ def test_what_the_lock_lacks(locked: list[Any], pattern: str) -> None:
 def test_markers_of_dependencies() -> None:
     markers = {
         "b": {"version": "*", "markers": "sys_platform == 'win32'"},
-        "c": {"version": "*", "markers": f"python_version >= '{HERE}'"},
+        "c": {"version": "*", "markers": f"python_version >= '{FEATURE_VERSION}'"},
         "d": [
-            {"version": "<1", "markers": f"python_version < '{HERE}'"},
-            {"version": ">=1", "markers": f"python_version >= '{HERE}'"},
+            {"version": "<1", "markers": f"python_version < '{FEATURE_VERSION}'"},
+            {"version": ">=1", "markers": f"python_version >= '{FEATURE_VERSION}'"},
         ],
     }
     packages = [package(name) for name in "bcd"] + [package("a", dependencies=markers)]
@@ -404,7 +413,7 @@ def test_the_files_of_old_locks_are_those_of_all_versions() -> None:
     }
     for wish, name in (("<2", "a-1.0"), ("*", "a-2.0")):
         pyproject = {"tool": {"poetry": needs(a=wish)}}
-        (found,) = resolve.resolve(pyproject, lock, ["main"], [])
+        (found,) = resolve.resolve(pyproject, lock, ["main"], [], TARGET)
         assert found["file"] == f"{name}-py3-none-any.whl"
 
 
@@ -426,6 +435,7 @@ def test_the_order_of_the_lock_does_not_matter(
     assert found == {"a": "2.0", "b": "1.0", "c": "1.1", "d": "1.0"}
 
 
+OPTIONS = ["--python", TARGET.python, "--glibc", TARGET.glibc]
 DIGEST = "0" * 64
 LOCK = """
 [[package]]
@@ -444,7 +454,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     files = [tmp_path / "pyproject.toml", tmp_path / "poetry.lock"]
     files[0].write_text('[tool.poetry.dependencies]\npython = "*"\na = "*"\n')
     files[1].write_text(LOCK)
-    words = [*map(str, files), "--groups", "main,dev", "--extras", "*"]
+    words = [*map(str, files), "--groups", "main,dev", "--extras", "*", *OPTIONS]
     assert resolve.main(words) == 0
     assert json.loads(capsys.readouterr().out) == [
         {
@@ -465,7 +475,7 @@ def test_the_command_says_nothing_of_folders(
         (tmp_path / name).write_bytes((corpus / name).read_bytes())
     words = [str(tmp_path / name) for name in ("pyproject.toml", "poetry.lock")]
     done = subprocess.run(
-        [sys.executable, resolve.__file__, *words],
+        [sys.executable, resolve.__file__, *words, *OPTIONS],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
@@ -482,7 +492,7 @@ def test_the_commands_errors_are_one_line(
     files[0].write_text('[tool.poetry.dependencies]\npython = "*"\n')
     if content is not None:
         files[1].write_text(content, encoding="latin-1")
-    assert resolve.main([*map(str, files)]) == 1
+    assert resolve.main([*map(str, files), *OPTIONS]) == 1
     told = capsys.readouterr()
     assert told.out == "" and len(told.err.splitlines()) == 1
     assert told.err.startswith("error: poetry.lock")

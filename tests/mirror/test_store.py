@@ -19,8 +19,9 @@ Program = Callable[[str, str], Path]
 
 
 @pytest.mark.parametrize("compression", ["xz", "gz"])
-def test_a_member(compression: str, tmp_path: Path) -> None:
-    files = {"bin/other": b"no", "bin/busybox": b"yes", "usr/bin/busybox": b"no"}
+@pytest.mark.parametrize("path", ["bin/busybox", "usr/bin/busybox"])
+def test_a_member(path: str, compression: str, tmp_path: Path) -> None:
+    files = {"bin/other": b"no", path: b"yes", "usr/lib/bin/busybox": b"no"}
     deb = make_deb(tmp_path / "a.deb", files, compression)
     store.extract_member(deb, "bin/busybox", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["bin", "busybox"]

@@ -64,8 +64,9 @@ def extract_member(package: Path, member: str, target: Path) -> None:
 
 
 def read_member(package: Path, member: str) -> Optional[bytes]:
-    """A file in a .deb, by its path without "./"; None where it is not there.
+    """A file in a .deb, by its path without "./usr/"; None where it is not there.
 
+    Packages from before the root was merged into /usr have it without "usr/" as well.
     Raises one of BROKEN where the package cannot be read.
     """
     with open(package, "rb") as archive:
@@ -75,7 +76,8 @@ def read_member(package: Path, member: str) -> Optional[bytes]:
             with tarfile.open(fileobj=archive, mode="r:*") as files:
                 for entry in files:
                     content = files.extractfile(entry) if entry.isfile() else None
-                    if content and entry.name.removeprefix("./") == member:
+                    path = entry.name.removeprefix("./").removeprefix("usr/")
+                    if content and path == member:
                         return content.read()
     return None
 

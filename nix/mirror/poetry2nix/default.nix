@@ -1,9 +1,9 @@
 # poetry2nix' interface on the mirror set: `import poetry2nix { inherit pkgs; }`.
 #
-# poetry.lock is read by a derivation (resolve.py, on the environment's own Python), and its answer
-# is read back while the flake is evaluated. It depends on pyproject.toml and poetry.lock alone, so
-# that no edit of the application repeats it. What is locked as source, and path dependencies, are
-# built into wheels from locked build requirements (build_wheel.py).
+# poetry.lock is read by a derivation (resolve.py, on this set's own Python, whichever one the
+# environment is for), and its answer is read back while the flake is evaluated. It depends on
+# pyproject.toml and poetry.lock only, so that no edit of the application repeats it. What is locked
+# as source, and path dependencies, are built into wheels from locked build requirements (build_wheel.py).
 { pkgs, lib ? pkgs.lib }:
 
 let
@@ -31,6 +31,7 @@ let
     "locked_project.py"
     "resolution_error.py"
     "resolve.py"
+    "target.py"
   ];
   wheelInstaller = program "wheel-installer" [
     "install_wheel.py"
@@ -49,7 +50,8 @@ let
           groups = lib.concatStringsSep "," groups;
           extras = lib.concatStringsSep "," extras;
         } // pythonEnvironment) ''
-        ${python.interpreter} ${resolver}/resolve.py \
+        ${mirror.python.interpreter} ${resolver}/resolve.py \
+          --python ${python.version} --glibc ${python.stdenv.cc.libc.version} \
           --groups "$groups" --extras "$extras" \
           ${file pyproject} ${file poetrylock} > "$out"
       '';

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
-from packaging.tags import Tag, parse_tag, sys_tags
+from packaging.tags import Tag, parse_tag
 from packaging.version import InvalidVersion, Version
 from resolution_error import ResolutionError
+from target import Target
 
 # Archives of sources, the best first (PEP 625, and what was usual before it).
 SOURCE_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
@@ -17,11 +17,6 @@ SOURCE_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 # A package of a lock, and a file with the keys `file` and `hash`.
 Package = Mapping[str, Any]
 File = Mapping[str, str]
-
-
-def tag_ranks() -> dict[Tag, int]:
-    """Each tag that this Python takes, to its place in the order of preference."""
-    return {tag: place for place, tag in reversed(list(enumerate(sys_tags())))}
 
 
 def parse_version(text: str) -> Optional[Version]:
@@ -73,7 +68,7 @@ def best_wheel(
 ) -> Optional[File]:
     """The wheel of a version whose tag the target likes most; None where none fits.
 
-    ranks: see tag_ranks. Of wheels with the same tag the highest build tag wins
+    ranks: see Target.ranks. Of wheels with the same tag the highest build tag wins
     (PEP 427), then the first name; the order of the files does not matter. A name whose
     version cannot be told is taken for one of this version.
     """
@@ -115,9 +110,7 @@ def best_source(version: Optional[Version], files: Iterable[File]) -> Optional[F
     return min(found, key=lambda each: each[:2])[2] if found else None
 
 
-def choose_file(
-    package: Package, files: Iterable[File], ranks: Mapping[Tag, int]
-) -> File:
+def choose_file(package: Package, files: Iterable[File], target: Target) -> File:
     """The file of a package: the best wheel, or the source where no wheel fits.
 
     files: of the package, or before format 2.0 of all its locked versions.
@@ -125,15 +118,15 @@ def choose_file(
     """
     files = list(files)
     version = parse_version(package["version"])
-    chosen = best_wheel(version, files, ranks) or best_source(version, files)
+    chosen = best_wheel(version, files, target.ranks) or best_source(version, files)
     if chosen is None:
         kind = "the lock lists no files"
         if files:
             kind = f"none of its {len(files)} files is for it"
         raise ResolutionError(
-            f"{package['name']} {package['version']} has no wheel for this Python"
-            f" {sys.version_info[0]}.{sys.version_info[1]} on this platform ({kind}):"
-            " lock a version that has one"
+            f"{package['name']} {package['version']} has no wheel for Python"
+            f" {target.feature_version} on this platform ({kind}): lock a version that"
+            " has one"
         )
     return chosen
 

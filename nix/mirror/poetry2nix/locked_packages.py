@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from locked_project import MALFORMED, as_list, read_dependency
-from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 from poetry.core.constraints.version import Version, parse_constraint
 from poetry.core.packages.dependency import Dependency
@@ -27,18 +26,6 @@ SOURCES = {
 }
 
 Package = Mapping[str, Any]
-
-
-def marker_environment() -> dict[str, str]:
-    """The target's markers (PEP 508, "Environment Markers").
-
-    The kernel's release and version would make builds differ from machine to machine:
-    they are empty.
-    """
-    environment = {name: str(value) for name, value in default_environment().items()}
-    environment["platform_release"] = ""
-    environment["platform_version"] = ""
-    return environment
 
 
 def read_extra(text: str) -> Dependency:
@@ -75,7 +62,7 @@ class Lock:
     def __init__(
         self, content: Mapping[str, Any], environment: Mapping[str, str]
     ) -> None:
-        """content: the parsed file; environment: marker values, see marker_environment.
+        """content: the parsed file; environment: marker values, see Target.markers.
 
         Raises ResolutionError where the format is newer, or a package lacks its name.
         """

@@ -1,7 +1,6 @@
 """Chooses the packages and files of an environment from pyproject.toml and poetry.lock.
 
-Runs on the Python that the environment is for, so that markers (PEP 508) and wheel tags
-(PEP 425, PEP 600) are the target's own. Prints a JSON list of objects, sorted by name:
+Prints a JSON list of objects, sorted by name:
 
     name, version   of the package, the name normalised (PEP 503)
     kind            "wheel", "source" (an archive) or "folder" (a path dependency)
@@ -20,13 +19,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 import tomli
-from distribution_files import choose_file, sha256_of, tag_ranks
-from locked_packages import Lock, Package, marker_environment
+from distribution_files import choose_file, sha256_of
+from locked_packages import Lock, Package
 from locked_project import Project
-from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 from poetry.core.packages.dependency import Dependency
 from resolution_error import ResolutionError
+from target import Target
 
 
 def walk(lock: Lock, roots: Iterable[Dependency]) -> list[Package]:
@@ -101,7 +100,7 @@ def choose_packages(
 
 
 def describe(
-    package: Package, files: Sequence[Mapping[str, str]], ranks: Mapping[Tag, int]
+    package: Package, files: Sequence[Mapping[str, str]], target: Target
 ) -> dict[str, str]:
     """What a package is installed from, as this program prints it.
 
@@ -135,7 +134,7 @@ def describe(
                 f"{name} of {package['name']} {package['version']} is locked without"
                 " sha256: poetry lock with Poetry 1.8 or newer"
             )
-    file = choose_file(package, files, ranks)
+    file = choose_file(package, files, target)
     described["kind"] = "wheel" if file["file"].endswith(".whl") else "source"
     described.update(file=file["file"], sha256=sha256_of(file))
     return {**described, "path": url} if kind == "file" else described
@@ -146,6 +145,7 @@ def resolve(
     lock_content: Mapping[str, Any],
     groups: Iterable[str],
     extras: Iterable[str],
+    target: Target,
 ) -> list[dict[str, str]]:
     """The packages of an environment, each with what it is installed from.
 
@@ -153,12 +153,11 @@ def resolve(
     extras: names, or "*" for all. Raises ResolutionError.
     """
     project = Project(pyproject)
-    lock = Lock(lock_content, marker_environment())
+    lock = Lock(lock_content, target.markers())
     project.check_content_hash(lock.metadata)
     project.check_python(lock.python)
     packages = choose_packages(project, lock, groups, extras)
-    ranks = tag_ranks()
-    return [describe(package, lock.files(package), ranks) for package in packages]
+    return [describe(package, lock.files(package), target) for package in packages]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -181,6 +180,8 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("lock", type=Path)
     parser.add_argument("--groups", default="main")
     parser.add_argument("--extras", default="*")
+    parser.add_argument("--python", required=True, help="version of the target")
+    parser.add_argument("--glibc", required=True, help="version of its C library")
     arguments = parser.parse_args(words)
     # It would warn of path dependencies that do not lie beside these two files.
     logging.getLogger("poetry.core").setLevel(logging.ERROR)
@@ -190,6 +191,7 @@ def main(words: Optional[Sequence[str]] = None) -> int:
             read_toml(arguments.lock),
             list(filter(None, arguments.groups.split(","))),
             list(filter(None, arguments.extras.split(","))),
+            Target(arguments.python, arguments.glibc),
         )
     except ResolutionError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import resolve
+from target import Target
 
-# The Python that the tests run on, and so resolve for.
-HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+# What these tests resolve for: the platform image's Python.
+TARGET = Target("3.9.2", "2.31")
+FEATURE_VERSION = TARGET.feature_version
 
 
 def file_of(name: str) -> dict[str, str]:
@@ -52,7 +53,7 @@ def describe(
     """What is chosen; project: the table tool.poetry, or with "tool" all tables."""
     lock = {"package": list(packages), "metadata": {"lock-version": version}}
     pyproject = project if "tool" in project else {"tool": {"poetry": project}}
-    return resolve.resolve(pyproject, lock, groups, extras)
+    return resolve.resolve(pyproject, lock, groups, extras, TARGET)
 
 
 def choose(*words: Any, **more: Any) -> dict[str, str]:
