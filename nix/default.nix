@@ -16,15 +16,15 @@ let
   sbom = import ./sbom.nix { inherit pkgs environment toolPython; };
   buildImage = import ./image.nix { inherit pkgs applicationServer formats sbom; };
 
-  poetryEnvironment = environment { projectDir = ./poetry; python = pkgs.python39; };
-  poetry = import ./poetry.nix { inherit pkgs poetryEnvironment; };
+  poetryOn = python: environment { projectDir = ./poetry; inherit python; };
+  poetry = import ./poetry.nix { inherit pkgs; poetryEnvironment = poetryOn toolPython; };
 
   # A project -> its images, environments, checks, shell and program.
   mkApplication = import ./application.nix { inherit pkgs environment applicationServer buildImage poetry; };
 
   # The platform image: Python, Gunicorn, Uvicorn, Poetry, no application.
   platform = arguments: import ./platform.nix
-    ({ inherit pkgs environment virtualEnvironment compiler buildImage poetryEnvironment; } // arguments);
+    ({ inherit pkgs environment virtualEnvironment compiler buildImage poetryOn; } // arguments);
   image = platform { };
   image-full = platform { full = true; };
 

@@ -1,7 +1,7 @@
 # The platform image: a server and a virtual environment for any ASGI application, with Poetry.
 #
 # full  whether it has compilers and headers, for dependencies that come as source
-{ pkgs, environment, virtualEnvironment, compiler, buildImage, poetryEnvironment, full ? false }:
+{ pkgs, environment, virtualEnvironment, compiler, buildImage, poetryOn, full ? false }:
 
 let
   inherit (pkgs) lib;
@@ -14,6 +14,7 @@ let
     inherit python location;
     environment = serverEnvironment;
   };
+  poetryEnvironment = poetryOn python;
   building = compiler { inherit python; };
 in
 buildImage {
