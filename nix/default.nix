@@ -66,7 +66,7 @@ in
     poetry = poetry { python = pkgs.python39; };
     inherit (proof) docker-tests record-digests reproducibility;
     bench = import ./bench.nix {
-      inherit pkgs example applicationServer;
+      inherit pkgs toolPython example applicationServer;
       inherit (proof) testEnvironment;
       wheels = import ./checks/wheels.nix { inherit pkgs poetry2nix; projectDirs = [ ../app-example ./poetry ]; };
       images = { inherit image; app-example = example.images.production; };
