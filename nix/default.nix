@@ -35,7 +35,9 @@ let
     image = platform kept;
     image-full = platform (kept // { full = true; });
     image-python311 = currentPlatform { python = pkgs.python311; };
+    image-python311-full = currentPlatform { python = pkgs.python311; full = true; };
     image-python313 = currentPlatform { python = pkgs.python313; };
+    image-python313-full = currentPlatform { python = pkgs.python313; full = true; };
   };
   inherit (platformImages) image;
 
