@@ -80,7 +80,10 @@ in
     bench = import ./bench.nix {
       inherit pkgs example applicationServer;
       inherit (proof) testEnvironment;
-      wheels = import ./checks/wheels.nix { inherit pkgs poetry2nix; projectDirs = [ ../app-example ./poetry ]; };
+      wheels = import ./checks/wheels.nix {
+        inherit pkgs poetry2nix;
+        projects = map (projectDir: { inherit projectDir; python = pkgs.python39; }) [ ../app-example ./poetry ];
+      };
       images = { inherit image; app-example = example.images.production; };
     };
     default = image;

@@ -45,7 +45,12 @@ let
     APP_EXAMPLE_FOLDER = folder "app-example" ../../app-example;
     WHEELS = import ./wheels.nix {
       inherit pkgs poetry2nix;
-      projectDirs = [ ../../app-example ../../tests/image/compiled_wheels ];
+      projects = [
+        { projectDir = ../../app-example; python = pkgs.python39; }
+        { projectDir = ../../tests/image/compiled_wheels; python = pkgs.python39; }
+        { projectDir = ../../tests/image/compiled_wheels_current; python = pkgs.python311; }
+        { projectDir = ../../tests/image/compiled_wheels_current; python = pkgs.python313; }
+      ];
     };
   };
 

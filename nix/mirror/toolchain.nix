@@ -31,6 +31,7 @@ let
       "lib/x86_64-linux-gnu/libicuio.*" # ICU's own tools
       "lib/x86_64-linux-gnu/libicutest.*"
       "lib/x86_64-linux-gnu/libicutu.*"
+      "lib/x86_64-linux-gnu/krb5" # plugins that log in to Kerberos
     ];
   };
   below = [ glibc python libraries ];
