@@ -1,42 +1,44 @@
 # What building a Python package from its source needs: compilers, headers, and the variables that
-# lead compilers and pkg-config to them.
+# lead compilers and pkg-config to them. A Python that a package source links with other libraries
+# than its own brings the right ones along, as `toolchain`.
 { pkgs }:
 
 { python }:
 
 let
   inherit (pkgs) lib;
+  toolchain = python.toolchain or pkgs;
 
   # What Python itself links with, then clients of PostgreSQL and LDAP, XML and YAML.
   libraries = [
-    pkgs.openssl
-    pkgs.libffi
-    pkgs.zlib
-    pkgs.bzip2
-    pkgs.xz
-    pkgs.sqlite
-    pkgs.expat
-    pkgs.readline
-    pkgs.ncurses
-    pkgs.libuuid
-    pkgs.postgresql
-    pkgs.openldap
-    pkgs.cyrus_sasl
-    pkgs.libxml2
-    pkgs.libxslt
-    pkgs.libyaml
+    toolchain.openssl
+    toolchain.libffi
+    toolchain.zlib
+    toolchain.bzip2
+    toolchain.xz
+    toolchain.sqlite
+    toolchain.expat
+    toolchain.readline
+    toolchain.ncurses
+    toolchain.libuuid
+    toolchain.postgresql
+    toolchain.openldap
+    toolchain.cyrus_sasl
+    toolchain.libxml2
+    toolchain.libxslt
+    toolchain.libyaml
   ];
 
   headers = "${lib.getDev python}/include/${python.executable}:${lib.makeSearchPathOutput "dev" "include" libraries}";
 in
 {
   # all that the rest refers to
-  packages = [ pkgs.gcc pkgs.gnumake pkgs.pkg-config (lib.getDev python) ] ++ libraries ++ map lib.getDev libraries;
+  packages = [ toolchain.gcc toolchain.gnumake toolchain.pkg-config (lib.getDev python) ] ++ libraries ++ map lib.getDev libraries;
 
   # folders for PATH; some libraries say by a program how to build with them
   path = [
-    (lib.makeBinPath [ pkgs.gcc pkgs.gnumake pkgs.pkg-config ])
-    (lib.makeSearchPathOutput "dev" "bin" [ pkgs.postgresql pkgs.libxml2 pkgs.libxslt ])
+    (lib.makeBinPath [ toolchain.gcc toolchain.gnumake toolchain.pkg-config ])
+    (lib.makeSearchPathOutput "dev" "bin" [ toolchain.postgresql toolchain.libxml2 toolchain.libxslt ])
   ];
 
   environmentVariables = {

@@ -22,11 +22,24 @@ let
   # A project -> its images, environments, checks, shell and program.
   mkApplication = import ./application.nix { inherit pkgs environment applicationServer buildImage poetry; };
 
-  # The platform image: Python, Gunicorn, Uvicorn, Poetry, no application.
-  platform = arguments: import ./platform.nix
-    ({ inherit pkgs environment virtualEnvironment compiler buildImage poetryOn; } // arguments);
-  image = platform { };
-  image-full = platform { full = true; };
+  # The platform images: Python, Gunicorn, Uvicorn, Poetry, no application. `image` keeps to the
+  # releases that its users lock; the others have current ones, locked once for all their Pythons.
+  platform = import ./platform.nix { inherit pkgs environment virtualEnvironment compiler buildImage; };
+  currentPlatform = { python, full ? false }: platform {
+    inherit python full;
+    projectDir = ./platform/current;
+    poetryEnvironment = environment { projectDir = ./poetry/current; inherit python; };
+  };
+  kept = { python = pkgs.python39; projectDir = ./platform; poetryEnvironment = poetryOn pkgs.python39; };
+  platformImages = {
+    image = platform kept;
+    image-full = platform (kept // { full = true; });
+    image-python311 = currentPlatform { python = pkgs.python311; };
+    image-python311-full = currentPlatform { python = pkgs.python311; full = true; };
+    image-python313 = currentPlatform { python = pkgs.python313; };
+    image-python313-full = currentPlatform { python = pkgs.python313; full = true; };
+  };
+  inherit (platformImages) image;
 
   example = mkApplication { projectDir = ../app-example; };
   edited = mkApplication {
@@ -54,21 +67,23 @@ let
 
   proof = import ./checks {
     inherit pkgs poetry2nix environment toolPython mkApplication compiler;
-    images = { inherit image image-full; app-example-edited = edited.image; } // exampleImages;
+    images = platformImages // exampleImages // { app-example-edited = edited.image; };
     applicationChecks = { app-example = example.checks.tests; app-example-modern = modern.checks.tests; };
   };
 in
 {
   inherit mkApplication;
   inherit (proof) checks;
-  packages = exampleImages // {
-    inherit image image-full;
+  packages = platformImages // exampleImages // {
     poetry = poetry { python = pkgs.python39; };
     inherit (proof) docker-tests record-digests reproducibility;
     bench = import ./bench.nix {
       inherit pkgs toolPython example applicationServer;
       inherit (proof) testEnvironment;
-      wheels = import ./checks/wheels.nix { inherit pkgs poetry2nix; projectDirs = [ ../app-example ./poetry ]; };
+      wheels = import ./checks/wheels.nix {
+        inherit pkgs poetry2nix;
+        projects = map (projectDir: { inherit projectDir; python = pkgs.python39; }) [ ../app-example ./poetry ];
+      };
       images = { inherit image; app-example = example.images.production; };
     };
     default = image;

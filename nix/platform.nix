@@ -1,20 +1,22 @@
 # The platform image: a server and a virtual environment for any ASGI application, with Poetry.
-#
-# full  whether it has compilers and headers, for dependencies that come as source
-{ pkgs, environment, virtualEnvironment, compiler, buildImage, poetryOn, full ? false }:
+{ pkgs, environment, virtualEnvironment, compiler, buildImage }:
+
+# python             the Python that all of it runs on
+# projectDir         the project that locks the server
+# poetryEnvironment  Poetry
+# full               whether it has compilers and headers, for dependencies that come as source
+{ python, projectDir, poetryEnvironment, full ? false }:
 
 let
   inherit (pkgs) lib;
-  python = pkgs.python39;
   location = "/application_root/.venv";
-  project = (lib.importTOML ./platform/pyproject.toml).tool.poetry;
+  project = (lib.importTOML (projectDir + "/pyproject.toml")).tool.poetry;
 
-  serverEnvironment = environment { projectDir = ./platform; inherit python; };
+  serverEnvironment = environment { inherit projectDir python; };
   server = virtualEnvironment {
     inherit python location;
     environment = serverEnvironment;
   };
-  poetryEnvironment = poetryOn python;
   building = compiler { inherit python; };
 in
 buildImage {
@@ -31,7 +33,7 @@ buildImage {
   labels = {
     "org.opencontainers.image.description" = project.description
       + lib.optionalString full ", with compilers and headers for dependencies that come as source";
-    "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" ./platform/poetry.lock;
+    "uvicorn-gunicorn-poetry.poetry-lock.sha256" = builtins.hashFile "sha256" (projectDir + "/poetry.lock");
   };
   rootCommands = ''
     cp -r ${server} .${location}

@@ -34,6 +34,10 @@ let
     APP_EXAMPLE_MODERN_BLACK_IMAGE = images.app-example-modern-black;
     PLATFORM_IMAGE = images.image;
     PLATFORM_FULL_IMAGE = images.image-full;
+    PLATFORM_PYTHON311_IMAGE = images.image-python311;
+    PLATFORM_PYTHON311_FULL_IMAGE = images.image-python311-full;
+    PLATFORM_PYTHON313_IMAGE = images.image-python313;
+    PLATFORM_PYTHON313_FULL_IMAGE = images.image-python313-full;
   };
 
   # What tests/image/test_dockerfile.py builds from, without a network.
@@ -41,7 +45,12 @@ let
     APP_EXAMPLE_FOLDER = folder "app-example" ../../app-example;
     WHEELS = import ./wheels.nix {
       inherit pkgs poetry2nix;
-      projectDirs = [ ../../app-example ../../tests/image/compiled_wheels ];
+      projects = [
+        { projectDir = ../../app-example; python = pkgs.python39; }
+        { projectDir = ../../tests/image/compiled_wheels; python = pkgs.python39; }
+        { projectDir = ../../tests/image/compiled_wheels_current; python = pkgs.python311; }
+        { projectDir = ../../tests/image/compiled_wheels_current; python = pkgs.python313; }
+      ];
     };
   };
 
@@ -74,7 +83,7 @@ in
     units = import ./units.nix { inherit pkgs testEnvironment source; };
     format = import ./format.nix { inherit pkgs testEnvironment source; };
     interface = import ./interface.nix { inherit pkgs poetry2nix; };
-    compiler = import ./compiler.nix { inherit pkgs compiler; };
+    compiler = import ./compiler.nix { inherit pkgs compiler; pythons = [ pkgs.python39 pkgs.python311 pkgs.python313 ]; };
     sbom = import ./sbom.nix { inherit pkgs environment toolPython source images; };
     nixpkgs = import ./nixpkgs.nix { inherit pkgs; };
     closure = import ./closure.nix { inherit pkgs testEnvironment imageVariables; tests = imageTests; };

@@ -63,21 +63,25 @@ let
       development = dependencies "dev";
       environments = { production = made.environment; development = made.developmentEnvironment; };
     };
-  alone = projectDir: {
+  alone = python: projectDir: {
     inherit projectDir;
     main = (readProject projectDir).dependencies "main";
     development = [ ];
     environments.production = import ../environment.nix { inherit (given) poetry2nix; } {
       inherit projectDir;
-      python = given.pkgs.python39;
+      python = given.pkgs.${python};
     };
   };
   projects = {
     app-example = application { projectDir = ../../app-example; };
     app-example-modern = application { projectDir = ../template; python = "python313"; };
-    platform = alone ../platform;
-    poetry = alone ../poetry;
-    checks = alone ./.;
+    platform = alone "python39" ../platform;
+    platform-python311 = alone "python311" ../platform/current;
+    platform-python313 = alone "python313" ../platform/current;
+    poetry = alone "python39" ../poetry;
+    poetry-python311 = alone "python311" ../poetry/current;
+    poetry-python313 = alone "python313" ../poetry/current;
+    checks = alone "python39" ./.;
   };
 
   # An environment's packages, and its Python: [ { name; version; } ].
@@ -142,7 +146,9 @@ let
       withoutPaths = lib.concatStringsSep "STORE"
         (builtins.filter builtins.isString (builtins.split "/nix/store/[0-9a-z]{32}-[0-9A-Za-z+._?=-]+" text));
     in
-    builtins.replaceStrings [ source.python39.version source.python313.version ] [ "VERSION" "VERSION" ] withoutPaths;
+    builtins.replaceStrings (map (python: python.version) [ source.python39 source.python311 source.python313 ])
+      [ "VERSION" "VERSION" "VERSION" ]
+      withoutPaths;
   imageNames = builtins.filter (name: project.packages.${name} ? arguments.config) (builtins.attrNames project.packages);
   configurations = lib.genAttrs imageNames (name: configurationOf given.pkgs project.packages.${name});
   different = builtins.filter

@@ -24,7 +24,7 @@ let
     # C, with libffi
     (source "cffi" "1.17.1" "1c39c6016c32bc48dd54561950ebd6836e1670f2ae46128f67cf49e789c52824")
     # C++
-    (source "greenlet" "2.0.2" "e7c8dc13af7db097bed64a051d2dd49e9f0af495c26995c00a9ee842690d34c0")
+    (source "greenlet" "3.1.1" "4ce3ac6cdb6adf7946475d7ef31777c26d94bccc377e070a7986bd2d5c515467")
     # C, with libpq, of which pg_config tells
     (source "psycopg2" "2.9.10" "12ec0b40b0273f95296233e8750441339298e6a572f7039da5b260e3c8b60e11")
     (wheel "pycparser" "2.22" "c3702b6d3dd8c7abc1afa565d7e63d53a1d0bd86cdc24edd75470f4de499cfcc")

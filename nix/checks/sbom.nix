@@ -14,7 +14,9 @@ pkgs.runCommand "sbom"
   (variables "APP_EXAMPLE" images.app-example
     // variables "APP_EXAMPLE_MODERN" images.app-example-modern
     // variables "PLATFORM" images.image
-    // variables "PLATFORM_FULL" images.image-full) ''
+    // variables "PLATFORM_FULL" images.image-full
+    // variables "PLATFORM_PYTHON311" images.image-python311
+    // variables "PLATFORM_PYTHON313_FULL" images.image-python313-full) ''
   set -o pipefail
   mkdir "$out"
   cd ${source}

@@ -1,20 +1,21 @@
 # The wheels that projects' locks choose, as a simple index (PEP 503) once a web server lists the
 # folders: a folder for each package by its normalised name, in it the wheels.
-{ pkgs, poetry2nix, projectDirs }:
+#
+# projects  a list of { projectDir; python; }
+{ pkgs, poetry2nix, projects }:
 
 let
   inherit (pkgs) lib;
 
-  packages = projectDir: (poetry2nix.mkPoetryPackages {
-    inherit projectDir;
-    python = pkgs.python39;
+  packages = { projectDir, python }: (poetry2nix.mkPoetryPackages {
+    inherit projectDir python;
     groups = [ "main" "dev" ];
     preferWheels = true;
     checkGroups = [ ];
   }).poetryPackages;
 
   isWheel = package: lib.hasSuffix ".whl" (package.src.name or "");
-  wheels = map (package: package.src) (builtins.filter isWheel (builtins.concatMap packages projectDirs));
+  wheels = map (package: package.src) (builtins.filter isWheel (builtins.concatMap packages projects));
 in
 pkgs.runCommand "wheels" { } ''
   add() {

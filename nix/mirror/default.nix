@@ -41,9 +41,10 @@ let
       runCommand writeText writeTextFile writeTextDir writeShellScriptBin symlinkJoin buildEnv mkShell bashInteractive;
 
     inherit (import ./distribution.nix { inherit lib; inherit (final) mirror runCommand; })
-      glibc busybox cacert tzdata shellcheck skopeo docker-distribution python39 python311 python313;
+      busybox cacert tzdata shellcheck skopeo docker-distribution python39 python311 python313;
 
-    inherit (import ./development.nix { inherit lib; inherit (final) mirror glibc python39; })
+    # What compiles for the youngest Python; each Python has its own.
+    inherit (final.python313.toolchain)
       gcc gnumake pkg-config bzip2 cyrus_sasl expat libffi libuuid libxml2 libxslt libyaml ncurses openldap openssl
       postgresql readline sqlite xz zlib;
 

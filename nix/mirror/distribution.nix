@@ -13,18 +13,22 @@ let
     passthru = { pname = "glibc"; version = versionOf set "libc6"; };
   };
 
-  # A set "python3X" -> that Python on the C library of its own release. `more`: further arguments
-  # of python.nix.
-  pythonOf = set: glibc: more: import ./python.nix ({
-    inherit lib mirror runCommand glibc;
-    version = versionOf set "python3.${lib.removePrefix "python3" set}";
-    packages = locks.${set};
-    exclude = exclusions;
-  } // more);
+  # A set "python3X" -> that Python on the C library of its own release, with what compiles for it.
+  # The names of the release's other sets end in `release`.
+  pythonOf = set: release:
+    let
+      python = import ./python.nix {
+        inherit lib mirror runCommand;
+        glibc = glibcOf "glibc${release}";
+        version = versionOf set "python3.${lib.removePrefix "python3" set}";
+        packages = locks.${set};
+        headers = lib.filter (entry: lib.hasPrefix "libpython3" entry.package) locks."development${release}";
+        exclude = exclusions;
+      };
+    in
+    python // { toolchain = import ./toolchain.nix { inherit lib mirror python release; }; };
 in
-rec {
-  glibc = glibcOf "glibc";
-
+{
   busybox = mirror.bootstrap.run "busybox-${versionOf "busybox" "busybox-static"}"
     { inherit (mirror.bootstrap) busybox; }
     ''
@@ -94,9 +98,7 @@ rec {
     passthru = { pname = "docker-distribution"; version = versionOf "registry" "docker-registry"; };
   };
 
-  python39 = pythonOf "python39" glibc {
-    headers = lib.filter (entry: entry.package == "libpython3.9-dev") locks.development;
-  };
-  python311 = pythonOf "python311" (glibcOf "glibc-bookworm") { };
-  python313 = pythonOf "python313" (glibcOf "glibc-trixie") { };
+  python39 = pythonOf "python39" "";
+  python311 = pythonOf "python311" "-bookworm";
+  python313 = pythonOf "python313" "-trixie";
 }

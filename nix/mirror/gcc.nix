@@ -22,16 +22,27 @@ in
 debianTree {
   name = "gcc-${version}";
   inherit packages below;
-  # Of the static libraries one is needed: exclusions/gcc.nix names the others.
+  # Of the static libraries some are needed, see below.
   exclude = lib.filter (pattern: pattern != "${libraries}/*.a") exclude ++ import ./exclusions/gcc.nix;
   passthru = { pname = "gcc"; inherit version; };
   postBuild = ''
+    # The static C library goes. What stays are a part of the shared one, and the empty archives that
+    # answer to -lpthread and the like since glibc 2.34 has it all in libc.
+    find ${libraries} -name '*.a' ! -name libc_nonshared.a -size +8c -exec rm {} +
+
     ln -s gcc bin/cc
     ln -s g++ bin/c++
     ln -s . usr
     # where GCC looks for `as` and `ld` before PATH
     mkdir x86_64-linux-gnu
     ln -s ../bin x86_64-linux-gnu/bin
+
+    # links to libraries that exclusions/glibc.nix leaves out
+    for library in ${libraries}/*.so; do
+      if [ ! -e "$library" ]; then
+        rm "$library"
+      fi
+    done
 
     folder=$(echo lib/gcc/x86_64-linux-gnu/*)
     # Linker scripts name the C library's files where Debian puts them (ld(1), "INPUT", "GROUP").

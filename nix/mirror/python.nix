@@ -1,6 +1,6 @@
 # Debian's CPython as nixpkgs' `python3X`: a prefix that runs from the store, byte-compiled. Its
 # headers are an output of their own, `dev`, from the packages `headers`.
-{ lib, mirror, runCommand, glibc, version, packages, exclude, headers ? throw "nix/mirror: the headers of Python ${version} are not locked" }:
+{ lib, mirror, runCommand, glibc, version, packages, exclude, headers }:
 
 let
   parts = builtins.match "([0-9]+)\\.([0-9]+).*" version;

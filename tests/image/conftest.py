@@ -29,7 +29,14 @@ VARIABLES = {
     "app-example-modern-black": "APP_EXAMPLE_MODERN_BLACK_IMAGE",
     "platform": "PLATFORM_IMAGE",
     "platform-full": "PLATFORM_FULL_IMAGE",
+    "platform-python311": "PLATFORM_PYTHON311_IMAGE",
+    "platform-python311-full": "PLATFORM_PYTHON311_FULL_IMAGE",
+    "platform-python313": "PLATFORM_PYTHON313_IMAGE",
+    "platform-python313-full": "PLATFORM_PYTHON313_FULL_IMAGE",
 }
+# The platform images; NAME-full has compilers beside what NAME has.
+PLATFORMS = ("platform", "platform-python311", "platform-python313")
+
 DEADLINE = 60.0
 LOAD_SECONDS = 240.0
 

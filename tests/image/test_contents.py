@@ -10,6 +10,7 @@ from operator import methodcaller
 import pytest
 
 from .archive import Entry, Image, store_path
+from .conftest import PLATFORMS
 
 COMPILERS = {
     "ar",
@@ -29,6 +30,10 @@ BUDGET = {
     "app-example-modern": 84_000_000,
     "platform": 110_000_000,
     "platform-full": 320_000_000,
+    "platform-python311": 140_000_000,
+    "platform-python311-full": 360_000_000,
+    "platform-python313": 140_000_000,
+    "platform-python313-full": 320_000_000,
 }
 
 # Wheels of Poetry's own environment that carry a header among their modules.
@@ -36,7 +41,7 @@ WHEEL_DATA = re.compile(r"/site-packages/(cffi|dulwich|rapidfuzz)/[^/]+\.(h|hpp)
 
 images = pytest.mark.parametrize("name", list(BUDGET))
 images_without_compilers = pytest.mark.parametrize(
-    "name", [name for name in BUDGET if name != "platform-full"]
+    "name", [name for name in BUDGET if not name.endswith("-full")]
 )
 applications = pytest.mark.parametrize("name", ["app-example", "app-example-modern"])
 
@@ -70,8 +75,11 @@ def test_no_headers_and_no_static_libraries(
     assert not complaint(image, list(found))
 
 
-def test_full_has_compilers_and_headers(archives: Mapping[str, Image]) -> None:
-    image = archives["platform-full"]
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_full_has_compilers_and_headers(
+    archives: Mapping[str, Image], platform: str
+) -> None:
+    image = archives[f"{platform}-full"]
     paths = [entry.path for entry in image.entries]
     wanted = [f"/bin/{program}" for program in ("ar", "cc", "g++", "ld", "make")]
     wanted += ["/Python.h", "/stdio.h", "/linux/limits.h", "/vector", "/openssl/ssl.h"]
@@ -81,9 +89,12 @@ def test_full_has_compilers_and_headers(archives: Mapping[str, Image]) -> None:
     assert not missing
 
 
-def test_full_is_the_platform_and_more(archives: Mapping[str, Image]) -> None:
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_full_is_the_platform_and_more(
+    archives: Mapping[str, Image], platform: str
+) -> None:
     """A virtual environment filled in the full image finds all of Python's in the other."""
-    plain, full = archives["platform"], archives["platform-full"]
+    plain, full = archives[platform], archives[f"{platform}-full"]
     assert set(plain.references) < set(full.references)
     added = {"C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "PKG_CONFIG_PATH"}
     assert set(full.environment) - set(plain.environment) == added
@@ -122,7 +133,7 @@ def test_nothing_that_no_application_imports(
         is not None
         and "/site-packages/" not in entry.path
     )
-    if name == "platform-full":
+    if name.endswith("-full"):
         # the machine descriptions that gcc reads
         found = (entry for entry in found if "-gcc-" not in entry.path)
     assert not complaint(image, list(found))
@@ -354,9 +365,10 @@ def test_labels_and_tag_say_the_real_version(
     expected = {
         "app-example": "app-example:1.0.0",
         "app-example-modern": "app-example-modern:0.1.0",
-        "platform": f"uvicorn-gunicorn-poetry:python{version}",
-        "platform-full": f"uvicorn-gunicorn-poetry:python{version}-full",
     }
+    for platform in PLATFORMS:
+        expected[platform] = f"uvicorn-gunicorn-poetry:python{version}"
+        expected[f"{platform}-full"] = f"{expected[platform]}-full"
     assert tag == expected[name]
     assert labels["org.opencontainers.image.title"] == tag.partition(":")[0]
     assert labels["org.opencontainers.image.version"] == tag.partition(":")[2]

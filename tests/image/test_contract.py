@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from .archive import Image
-from .conftest import Container, StartContainer
+from .conftest import PLATFORMS, Container, StartContainer
 
 DEFAULTS = {
     "LOG_LEVEL": "info",
@@ -50,7 +50,7 @@ pytestmark = pytest.mark.core
     params=[
         "app-example",
         pytest.param("app-example-modern", marks=pytest.mark.platform),
-        pytest.param("platform", marks=pytest.mark.platform),
+        *(pytest.param(name, marks=pytest.mark.platform) for name in PLATFORMS),
     ],
 )
 def container(
@@ -58,9 +58,9 @@ def container(
     start_for_module: StartContainer,
     platform_application: Path,
 ) -> Container:
-    """A container of each image, the platform's with a mounted application."""
+    """A container of each image, the platforms' with a mounted application."""
     options: tuple[str, ...] = ()
-    if request.param == "platform":
+    if request.param in PLATFORMS:
         options = ("--volume", f"{platform_application}:/application_root/app:ro")
     return start_for_module(request.param, options=options)
 
@@ -179,11 +179,12 @@ def test_byte_code_is_present_and_current(facts: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.platform
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_platform_virtual_environment_is_writable(
-    start: StartContainer, platform_application: Path
+    start: StartContainer, platform_application: Path, platform: str
 ) -> None:
     container = start(
-        "platform",
+        platform,
         options=("--volume", f"{platform_application}:/application_root/app"),
     )
     place = container.python("import gunicorn; print(gunicorn.__file__)")

@@ -24,7 +24,15 @@ from xml.etree import ElementTree
 import pytest
 import tomli
 
-from .conftest import Container, Containers, docker, poll, write_application
+from .conftest import (
+    PLATFORMS,
+    Container,
+    Containers,
+    OnDemand,
+    docker,
+    poll,
+    write_application,
+)
 
 BUILD_SECONDS = 300.0
 RELOAD_SECONDS = 2.0
@@ -40,6 +48,12 @@ STAGES = (
     "black",
     "production",
 )
+# Of each platform image, a folder here with a project that its Python and its server fit.
+COMPILED = {
+    "platform": "compiled_wheels",
+    "platform-python311": "compiled_wheels_current",
+    "platform-python313": "compiled_wheels_current",
+}
 DEVELOPMENT_DEPENDENCIES = {"black", "coverage", "pytest", "pytest-cov", "requests"}
 
 DISTRIBUTIONS = """
@@ -197,23 +211,35 @@ class Builder:
 
 
 @pytest.fixture(scope="module")
-def builder(
+def builders(
     loaded: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Builder]:
-    """A builder without anything built before."""
-    platform, base = (f"test-{uuid.uuid4().hex}" for _ in range(2))
-    docker("tag", loaded["platform"], platform)
-    label = f"{LABEL}={base}"
+) -> Iterator[Mapping[str, Builder]]:
+    """By platform image, a builder without anything built before."""
+    made: list[Builder] = []
     with served_index() as index:
-        builder = Builder(index, base, label, [platform, base])
-        try:
+
+        def make(platform: str) -> Builder:
+            tag, base = (f"test-{uuid.uuid4().hex}" for _ in range(2))
+            docker("tag", loaded[platform], tag)
+            builder = Builder(index, base, f"{LABEL}={base}", [tag, base])
+            made.append(builder)
             empty = tmp_path_factory.mktemp("empty")
-            text = f"FROM {platform}\n"
+            text = f"FROM {tag}\n"
             done = builder.docker_build(empty, "--tag", base, dockerfile=text)
             assert done.returncode == 0, done.stdout
-            yield builder
+            return builder
+
+        try:
+            yield OnDemand(PLATFORMS, make)
         finally:
-            builder.remove()
+            for builder in made:
+                builder.remove()
+
+
+@pytest.fixture(scope="module")
+def builder(builders: Mapping[str, Builder]) -> Builder:
+    """A builder on the image that the example's lock is for."""
+    return builders["platform"]
 
 
 def copy_example(folder: Path) -> Path:
@@ -421,26 +447,51 @@ def test_nothing_but_the_sources_is_in_the_build_context(
     ]
 
 
-def test_compiled_wheels_are_imported(
-    builder: Builder, start_image: StartImage, tmp_path: Path
-) -> None:
+def write_project(platform: str, folder: Path) -> None:
+    """Write a project with app-example's Dockerfile that a platform image fits."""
     for name in ("pyproject.toml", "poetry.lock"):
-        source = Path(__file__).with_name("compiled_wheels") / name
-        shutil.copyfile(source, tmp_path / name)
+        source = Path(__file__).with_name(COMPILED[platform]) / name
+        shutil.copyfile(source, folder / name)
     for name in ("Dockerfile", ".dockerignore"):
-        shutil.copyfile(given("APP_EXAMPLE_FOLDER") / name, tmp_path / name)
+        shutil.copyfile(given("APP_EXAMPLE_FOLDER") / name, folder / name)
     for name in ("app", "tests"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").touch()
-    (tmp_path / "app/main.py").write_text(COMPILED_APPLICATION)
-    answer = json.loads(start_image(builder.build(tmp_path)).answer() or "")
-    expected = locked(tmp_path / "poetry.lock")["pydantic"]
-    assert answer == {"pydantic": expected, "loop": "uvloop"}
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").touch()
+    (folder / "app/main.py").write_text(COMPILED_APPLICATION)
 
 
-def test_a_company_s_certificate_comes_with_the_base_image(
-    builder: Builder, example: Path, tmp_path: Path
+@pytest.mark.parametrize("platform", COMPILED)
+def test_a_project_with_compiled_wheels_on_each_platform(
+    builders: Mapping[str, Builder],
+    start_image: StartImage,
+    tmp_path: Path,
+    platform: str,
 ) -> None:
+    write_project(platform, tmp_path)
+    container = start_image(builders[platform].build(tmp_path))
+    versions = locked(tmp_path / "poetry.lock")
+    answer = json.loads(container.answer() or "")
+    assert answer == {"pydantic": versions["pydantic"], "loop": "uvloop"}
+    found = distributions(container)
+    assert {"gunicorn", "pydantic", "uvicorn", "uvloop"} <= set(found)
+    assert found.items() <= versions.items()
+    left = container.run("ls", "-A", "/home/application").split()
+    assert set(left) <= {".config", ".gunicorn"}
+
+
+@pytest.mark.parametrize(
+    "platform, refusal",
+    [
+        ("platform", "CERTIFICATE_VERIFY_FAILED"),
+        ("platform-python313", "All attempts to connect to 127.0.0.1"),
+    ],
+)
+def test_a_company_s_certificate_comes_with_the_base_image(
+    builders: Mapping[str, Builder], tmp_path: Path, platform: str, refusal: str
+) -> None:
+    builder, project = builders[platform], tmp_path / "project"
+    project.mkdir()
+    write_project(platform, project)
     python = ("--entrypoint", "/opt/poetry/venv/bin/python", builder.base)
     pem = tmp_path / "key.pem"
     pem.write_text(docker("run", "--rm", *python, "-c", CERTIFICATE))
@@ -459,8 +510,8 @@ def test_a_company_s_certificate_comes_with_the_base_image(
     with served_index(context) as index:
         words = ["--target", "dependencies"]
         words += ["--build-arg", f"POETRY_PYPI_MIRROR_URL={index}"]
-        done = builder.docker_build(example, *words)
+        done = builder.docker_build(project, *words)
         assert done.returncode != 0
-        assert "CERTIFICATE_VERIFY_FAILED" in done.stdout
-        done = builder.docker_build(example, *words, base=company)
+        assert refusal in done.stdout
+        done = builder.docker_build(project, *words, base=company)
         assert done.returncode == 0, done.stdout

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .conftest import StartContainer
+import pytest
+
+from .conftest import PLATFORMS, StartContainer
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_poetry_uses_the_virtual_environment(
-    start: StartContainer, platform_application: Path
+    start: StartContainer, platform_application: Path, platform: str
 ) -> None:
     container = start(
-        "platform",
+        platform,
         options=("--volume", f"{platform_application}:/application_root/app"),
     )
     assert container.run("poetry", "--version").startswith("Poetry (version ")
@@ -21,11 +24,12 @@ def test_poetry_uses_the_virtual_environment(
     )
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_poetry_can_ask_a_mirror_of_the_index(
-    start: StartContainer, platform_application: Path
+    start: StartContainer, platform_application: Path, platform: str
 ) -> None:
     container = start(
-        "platform",
+        platform,
         options=("--volume", f"{platform_application}:/application_root/app:ro"),
     )
     assert "poetry-plugin-pypi-mirror" in container.run(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .archive import Image
-from .conftest import Container, StartContainer, docker, poll
+from .conftest import PLATFORMS, Container, StartContainer, docker, poll
 
 RELOAD_SECONDS = 2.0
 
@@ -203,12 +203,13 @@ def test_lines_are_80_columns(start: StartContainer, tmp_path: Path) -> None:
     assert container.wait() == 1
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("program", ["pytest", "black"])
 def test_the_platform_has_the_entrypoints_without_the_programs(
-    start: StartContainer, program: str
+    start: StartContainer, platform: str, program: str
 ) -> None:
     options = ("--entrypoint", f"/entrypoints/{program}_entrypoint.sh")
-    container = start("platform", options=options, served=False)
+    container = start(platform, options=options, served=False)
     assert container.wait() == 127
     (line,) = container.logs().splitlines()
     assert line.startswith(f"{program} is not installed in /application_root/.venv: ")

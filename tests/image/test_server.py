@@ -5,18 +5,27 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .conftest import Container, StartContainer, docker, poll, write_application
+import pytest
+
+from .conftest import (
+    PLATFORMS,
+    Container,
+    StartContainer,
+    docker,
+    poll,
+    write_application,
+)
 
 RELOAD_SECONDS = 2.0
 
 
 def start_platform(
-    start: StartContainer, folder: Path, **environment: str
+    start: StartContainer, platform: str, folder: Path, **environment: str
 ) -> Container:
-    """A container of the platform image; the mounted application answers "zero"."""
+    """A container of a platform image; the mounted application answers "zero"."""
     write_application(folder, "zero")
     mount = ("--volume", f"{folder}:/application_root/app")
-    container: Container = start("platform", environment=environment, options=mount)
+    container: Container = start(platform, environment=environment, options=mount)
     return container
 
 
@@ -29,10 +38,11 @@ def test_example_answers(start: StartContainer) -> None:
     assert container.get("/items/4").status_code == 404
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_platform_serves_a_mounted_application(
-    start: StartContainer, platform_application: Path
+    start: StartContainer, platform: str, platform_application: Path
 ) -> None:
-    container = start_platform(start, platform_application)
+    container = start_platform(start, platform, platform_application)
     assert container.answer() == "zero"
 
 
@@ -41,10 +51,11 @@ def test_arguments_are_gunicorn_s(start: StartContainer) -> None:
     poll(lambda: len(container.worker_pids()) == 2, "two workers")
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_reload_changes_the_answer_again_and_again(
-    start: StartContainer, platform_application: Path
+    start: StartContainer, platform: str, platform_application: Path
 ) -> None:
-    container = start_platform(start, platform_application, RELOAD="True")
+    container = start_platform(start, platform, platform_application, RELOAD="True")
     for text in ("one", "two", "three"):
         write_application(platform_application, text)
         written = time.monotonic()
@@ -52,10 +63,11 @@ def test_reload_changes_the_answer_again_and_again(
         assert time.monotonic() - written < RELOAD_SECONDS
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_reload_survives_a_syntax_error(
-    start: StartContainer, platform_application: Path
+    start: StartContainer, platform: str, platform_application: Path
 ) -> None:
-    container = start_platform(start, platform_application, RELOAD="True")
+    container = start_platform(start, platform, platform_application, RELOAD="True")
     (platform_application / "main.py").write_text("def app(:\n")
     poll(lambda: "SyntaxError" in (container.answer() or ""), "the traceback")
     assert container.get().status_code == 500
@@ -63,10 +75,11 @@ def test_reload_survives_a_syntax_error(
     poll(lambda: container.answer() == "mended", "the mended answer", RELOAD_SECONDS)
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_without_reload_nothing_reloads(
-    start: StartContainer, platform_application: Path
+    start: StartContainer, platform: str, platform_application: Path
 ) -> None:
-    container = start_platform(start, platform_application, RELOAD="False")
+    container = start_platform(start, platform, platform_application, RELOAD="False")
     write_application(platform_application, "one")
     end = time.monotonic() + RELOAD_SECONDS
     while time.monotonic() < end:

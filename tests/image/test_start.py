@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Container, StartContainer, docker, poll
+from .conftest import PLATFORMS, Container, StartContainer, docker, poll
 
 CLIENT = """
 async def app(scope, receive, send):
@@ -28,8 +28,11 @@ def report(container: Container) -> Mapping[str, Any]:
     return dict(json.loads(line))
 
 
-def test_without_an_application_one_line_says_so(start: StartContainer) -> None:
-    container = start("platform", served=False)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_without_an_application_one_line_says_so(
+    start: StartContainer, platform: str
+) -> None:
+    container = start(platform, served=False)
     assert container.wait() == 3
     (line,) = container.logs().splitlines()
     assert "app.main" in line and "/application_root" in line
@@ -162,7 +165,10 @@ def test_forwarded_headers_count_from_allowed_proxies(
     assert trusted or told.endswith(" http")
 
 
-def test_another_worker_class(start: StartContainer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_another_worker_class(
+    start: StartContainer, tmp_path: Path, platform: str
+) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "main.py").write_text(
         "def app(environ, start_response):\n"
@@ -170,7 +176,7 @@ def test_another_worker_class(start: StartContainer, tmp_path: Path) -> None:
         "    return [b'WSGI']\n"
     )
     container = start(
-        "platform",
+        platform,
         environment={"WORKER_CLASS": "gthread"},
         options=("--volume", f"{tmp_path}:/application_root/app:ro"),
     )

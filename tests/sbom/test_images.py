@@ -24,10 +24,12 @@ IMAGES = {
     "modern": "APP_EXAMPLE_MODERN",
     "platform": "PLATFORM",
     "platform-full": "PLATFORM_FULL",
+    "platform-python311": "PLATFORM_PYTHON311",
+    "platform-python313-full": "PLATFORM_PYTHON313_FULL",
 }
 ARCHITECTURE = "/x86_64-linux-gnu/"
 
-# What nix/mirror/gcc.nix and development.nix write themselves.
+# What nix/mirror/gcc.nix and toolchain.nix write themselves.
 GENERATED = {"specs", "pg_config.txt"}
 
 

@@ -2,14 +2,14 @@
 [
   "bin/*lto-dump*" # shows what an object holds for link-time optimization; 24 MB
   "bin/*dwp" # debug information in files of its own
-  "bin/*gprof" # profiles
+  "bin/*gprof*" # profiles
+  "lib/x86_64-linux-gnu/gprofng" # profiles
+  "etc" # gprofng's settings
   "bin/*gcov*" # coverage
   "share" # messages in other languages, scripts for the debugger
-  # static C library; what remains is libc_nonshared.a, a part of the shared one
-  "lib/x86_64-linux-gnu/lib*[!d].a"
-  "lib/x86_64-linux-gnu/libpthread.a"
   # sanitizers
   "lib/gcc/x86_64-linux-gnu/*/libasan*"
+  "lib/gcc/x86_64-linux-gnu/*/libhwasan*"
   "lib/gcc/x86_64-linux-gnu/*/liblsan*"
   "lib/gcc/x86_64-linux-gnu/*/libtsan*"
   "lib/gcc/x86_64-linux-gnu/*/libubsan*"
@@ -18,5 +18,5 @@
   "lib/gcc/x86_64-linux-gnu/*/libitm*"
   "lib/gcc/x86_64-linux-gnu/*/libquadmath*"
   "lib/gcc/x86_64-linux-gnu/*/libcc1*"
-  "lib/gcc/x86_64-linux-gnu/*/plugin"
+  "lib*/gcc/x86_64-linux-gnu/*/plugin"
 ]

@@ -1,10 +1,19 @@
-# What compiling needs, under nixpkgs' names: compilers, make, pkg-config, and of each library the
-# headers and what the linker takes.
-{ lib, mirror, glibc, python39 }:
+# What compiling for one Python needs, under nixpkgs' names: compilers, make, pkg-config, and of each
+# library the headers and what the linker takes; all of the Debian release that the Python is of.
+#
+# python   a Python of this set
+# release  what the names of the release's sets end in: `gcc${release}` and others
+{ lib, mirror, python, release }:
 
 let
-  inherit (mirror) debianTree locks versionOf;
+  inherit (mirror) debianTree versionOf;
   exclude = import ./exclusions/debian.nix;
+  glibc = python.stdenv.cc.libc;
+  locked = set: mirror.locks."${set}${release}";
+
+  # The upstream version of the set's first package whose name is a pattern.
+  versionIn = set: pattern: versionOf "${set}${release}"
+    (builtins.head (lib.filter (entry: builtins.match pattern entry.package != null) (locked set))).package;
 
   tree = { name, version ? null, packages, below ? [ glibc ], exclusions ? [ ] }: debianTree {
     name = if version == null then name else "${name}-${version}";
@@ -13,23 +22,26 @@ let
     passthru = { pname = name; inherit version; };
   };
 
-  # Where the libraries themselves lie: python39 holds those that Python links with, this one others.
+  # Where the libraries themselves lie: the Python holds those that it links with, this one others.
   libraries = tree {
     name = "libraries";
-    packages = locks.libraries;
-    below = [ glibc python39 ];
+    packages = locked "libraries";
+    below = [ glibc python ];
     exclusions = [
       "lib/x86_64-linux-gnu/libicuio.*" # ICU's own tools
       "lib/x86_64-linux-gnu/libicutest.*"
       "lib/x86_64-linux-gnu/libicutu.*"
+      "lib/x86_64-linux-gnu/krb5" # plugins that log in to Kerberos
     ];
   };
-  below = [ glibc python39 libraries ];
+  below = [ glibc python libraries ];
 
+  # packages: patterns of names; the first one's version is the library's
   library = name: packages: import ./development_library.nix { inherit debianTree; } {
     inherit name exclude below;
-    version = versionOf "development" (builtins.head packages);
-    packages = lib.filter (entry: lib.elem entry.package packages) locks.development;
+    version = versionIn "development" (builtins.head packages);
+    packages = lib.filter (entry: builtins.any (pattern: builtins.match pattern entry.package != null) packages)
+      (locked "development");
     postBuild = adjustments.${name} or "";
   };
 
@@ -69,7 +81,7 @@ lib.mapAttrs library {
   libxslt = [ "libxslt1-dev" ];
   libyaml = [ "libyaml-dev" ];
   ncurses = [ "libncurses-dev" ];
-  openldap = [ "libldap2-dev" ];
+  openldap = [ "libldap2?-dev" ];
   openssl = [ "libssl-dev" ];
   postgresql = [ "libpq-dev" ];
   readline = [ "libreadline-dev" ];
@@ -79,12 +91,12 @@ lib.mapAttrs library {
 }
   // {
   gcc = import ./gcc.nix { inherit lib debianTree glibc; } {
-    version = versionOf "gcc" "gcc-10";
-    packages = locks.gcc;
+    version = versionIn "gcc" "gcc-[0-9]+";
+    packages = locked "gcc";
     inherit exclude below;
   };
 
-  gnumake = tree { name = "gnumake"; version = versionOf "make" "make"; packages = locks.make; };
+  gnumake = tree { name = "gnumake"; version = versionIn "make" "make"; packages = locked "make"; };
 
-  pkg-config = tree { name = "pkg-config"; version = versionOf "pkgconf" "pkgconf"; packages = locks.pkgconf; };
+  pkg-config = tree { name = "pkg-config"; version = versionIn "pkgconf" "pkgconf"; packages = locked "pkgconf"; };
 }
