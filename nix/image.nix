@@ -174,6 +174,7 @@ let
       inherit name tag;
       inherit (made) archive;
       roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert python.stdenv.cc.libc pkgs.tzdata ] ++ packages;
+      required = [ python python.stdenv.cc.libc ];
       own = own ++ lib.optional entrypoints {
         name = "entrypoints";
         locations = [ "/entrypoints" ];

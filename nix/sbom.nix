@@ -14,7 +14,8 @@
 # archive    the image
 # roots      derivations
 # own        what no store path holds: a list of { name, version, licence, locations, requires }
-{ name, tag, archive, roots, own }:
+# required   derivations of which a file must be in the image: its Python, its C library
+{ name, tag, archive, roots, own, required }:
 
 let
   inherit (pkgs) lib;
@@ -55,6 +56,7 @@ let
 
   materials = pkgs.writeText "materials.json" (builtins.toJSON {
     inherit own;
+    required = map (derivation: plain derivation.outPath) required;
     materials = builtins.concatMap (item: describe item.derivation) all;
   });
 in

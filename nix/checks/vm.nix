@@ -4,7 +4,7 @@
 #
 # nixpkgs' machine demands the feature `kvm`, though its emulator does without, and waits for ever:
 # both are changed here, for every package source.
-{ pkgs, testEnvironment, tests, imageVariables }:
+{ pkgs, testEnvironment, archiveReader, tests, imageVariables }:
 
 let
   # The mirror set's machine ends itself sooner, and says why.
@@ -17,7 +17,7 @@ pkgs.lib.overrideDerivation (pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
     nativeBuildInputs = [ pkgs.docker ];
   }) ''
   set -o pipefail
-  export PATH=$PATH:${pkgs.busybox}/bin HOME=/tmp COLUMNS=160 PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
+  export PATH=$PATH:${pkgs.busybox}/bin HOME=/tmp COLUMNS=160 PYTHONPATH=${archiveReader} PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
   mkdir -p "$out"
 
   if [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then
