@@ -111,6 +111,12 @@ let
     } // labels;
   };
 
+  # A Python that lacks a module of its standard library makes no image.
+  standardLibrary = pkgs.runCommand "standard-library" { } ''
+    ${python}/bin/${python.executable} -I -S -B ${./standard_library.py}
+    touch "$out"
+  '';
+
   # What the non-root user owns; the group has the same rights, for other user ids of the group.
   ownership = ''
     chown -R ${owner} .${root}
@@ -138,6 +144,7 @@ let
     # Docker takes time for each layer: few, in which what is large stands alone.
     maxLayers = 7;
     extraCommands = ''
+      test -e ${standardLibrary}
       mkdir -p bin usr/bin usr/lib usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
       ln -s ${pkgs.busybox}/bin/sh bin/sh
       ln -s ${pkgs.busybox}/bin/env usr/bin/env
