@@ -144,6 +144,7 @@ let
     # Docker takes time for each layer: few, in which what is large stands alone.
     maxLayers = 7;
     extraCommands = ''
+      set -eu
       test -e ${standardLibrary}
       mkdir -p bin usr/bin usr/lib usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
       ln -s ${pkgs.busybox}/bin/sh bin/sh
@@ -162,6 +163,7 @@ let
       ${rootCommands}
     '';
     fakeRootCommands = ''
+      set -eu
       chmod 1777 tmp var/tmp
       chmod 700 root
       chown -R ${owner} home/${user.name}
@@ -197,10 +199,12 @@ image (if topCommands == null then below else
     includeStorePaths = false;
     maxLayers = 32;
     extraCommands = ''
+      set -eu
       mkdir -p .${root}
       ${topCommands}
     '';
     fakeRootCommands = ''
+      set -eu
       chown ${owner} .${root}
       chmod g=u .${root}
     '';

@@ -16,7 +16,7 @@ pkgs.lib.overrideDerivation (pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
     vmDeadline = 1200;
     nativeBuildInputs = [ pkgs.docker ];
   }) ''
-  set -o pipefail
+  set -euo pipefail
   export PATH=$PATH:${pkgs.busybox}/bin HOME=/tmp COLUMNS=160 PYTHONPATH=${archiveReader} PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
   mkdir -p "$out"
 
