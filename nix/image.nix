@@ -141,8 +141,10 @@ let
     }
   ) // {
     contents = [ accounts ];
-    # Docker takes time for each layer: few, in which what is large stands alone.
-    maxLayers = 7;
+    # Docker takes time for each layer. A source that puts what is large in layers of its own needs
+    # few; nixpkgs goes by popularity, and would have Python and all packages in one that each
+    # release of any of them sends again.
+    maxLayers = pkgs.maximumLayers or 80;
     extraCommands = ''
       set -eu
       test -e ${standardLibrary}
@@ -197,7 +199,7 @@ image (if topCommands == null then below else
     inherit name tag config;
     fromImage = below.archive;
     includeStorePaths = false;
-    maxLayers = 32;
+    maxLayers = 100;
     extraCommands = ''
       set -eu
       mkdir -p .${root}
