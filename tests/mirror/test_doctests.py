@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 MODULES = [
-    *("debian_index", "debian_roots", "healing", "lock_check", "replacement"),
+    *("cache", "debian_index", "debian_roots", "healing", "lock_check", "replacement"),
     *("address", "apt_configuration", "build_wheel", "command_line"),
     *("distribution_files", "download", "layer_choice", "locked_packages"),
     *("needed_files", "nix_command", "nix_version", "package_index", "parallel"),

@@ -35,7 +35,7 @@ def test_help(word: str) -> None:
 def test_alone_it_shows_the_help_as_an_error() -> None:
     done = mirror()
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("usage: ./mirror nix")
+    assert done.stderr.startswith("usage: ./mirror [--locked] nix")
 
 
 def test_an_unknown_command_is_an_error_in_one_line() -> None:
@@ -65,7 +65,7 @@ def test_links_to_the_command(
         ["sh", link.name, "--help"], cwd=link.parent, stdout=subprocess.PIPE, text=True
     )
     assert done.returncode == 0
-    assert done.stdout.startswith("usage: ./mirror nix")
+    assert done.stdout.startswith("usage: ./mirror [--locked] nix")
 
 
 @pytest.mark.parametrize("words", [[], ["--version"], ["store", "gc", "-v"], ["-c"]])

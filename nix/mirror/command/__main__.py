@@ -10,46 +10,15 @@ import sys
 import threading
 from collections.abc import Sequence
 
+import arguments
 import command_line
 import needed_files
 import nix_command
 import nix_version
+import overlay
 import project_folder
 import store_access
 from errors import MirrorError
-
-HELP = """\
-usage: ./mirror nix WORDS... | fetch [INSTALLABLE...] | lock [SET...]
-
-Runs a Nix command where only mirrors of Debian and PyPI can be reached:
-
-  ./mirror nix build .#image       ./mirror nix flake check       ./mirror nix develop
-
-What it does, in this order:
-  1. installs what is missing (nix-bin, git, pip) with apt-get, and says so;
-  2. asks Nix, by a dry run, which files of the lock files the command needs and the
-     store lacks; fetches those, several at once, and checks each one's SHA-256 before
-     it enters the store;
-  3. runs the command with the flake's inputs nixpkgs and poetry2nix swapped for
-     nix/mirror, the build sandbox on, no substituters. The exit status is Nix's.
-
-Other commands:
-  ./mirror fetch [INSTALLABLE...]  only fetch what these need (default: .#image)
-  ./mirror lock [SET...]           maintainers: pin the sets of debian/sets.toml anew
-                                   with apt, and wheels/requirements.txt (the set
-                                   "wheels") with pip; default: all
-
-Where files come from:
-  Debian    the archives of apt's sources, in order; before them MIRROR_DEBIAN="URL ..."
-  PyPI      pip's configuration files and variables; instead MIRROR_PYPI="URL ..."
-Proxies, certificates and credentials are those of apt (auth.conf) and pip (netrc), or
-stand in the URLs; none is ever shown. Both are only carriers: what they bring counts by
-its SHA-256 alone. A mirror that does not work is left, for the run, for the next one.
-
-NIX_CONFIG is added to this command's settings and wins over them. Downloads under way
-lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continued. What
-a mirror served instead of a file is kept there in refused/, for two weeks.
-"""
 
 # Subcommands that start programs, Poetry among them.
 RUNNING = {"develop", "run", "shell"}
@@ -123,30 +92,36 @@ def fetch(words: Sequence[str]) -> None:
 def main(words: Sequence[str]) -> int:
     """Run the command.
 
-    Returns the exit status: 0, or 2 with the help on standard error where the words ask
-    for nothing. Raises MirrorError, see there.
+    Returns the exit status: 0, that of `lock --check`, or 2 with the help on standard
+    error where the words ask for nothing. Raises MirrorError, see there.
     """
-    command, rest = (words[0] if words else ""), words[1:]
-    if command in ("-h", "--help", "help"):
-        print(HELP, end="")
-        return 0
-    if not command:
-        print(HELP, end="", file=sys.stderr)
+    asked, rest = arguments.parse(words)
+    if asked.command is None:
+        arguments.parser().print_help(sys.stderr)
         return 2
-    if command not in ("nix", "fetch", "lock"):
-        raise MirrorError(
-            f"there is no command {command!r}: ./mirror nix {' '.join(words)},"
-            " or see ./mirror --help"
-        )
+    if asked.locked:
+        os.environ[overlay.VARIABLE] = "1"
     install_missing()
-    if command == "lock":
+    if asked.command == arguments.NIX:
+        run_nix(rest)
+    elif asked.command == "fetch":
+        fetch(asked.installables)
+    elif asked.command == "archive":
+        import archive
+
+        archive.write(asked.folder, asked.installables, os.environ)
+    elif asked.command == "cache":
+        import cache
+
+        cache.fill(asked.target, asked.installables, os.environ)
+    elif asked.check:
+        import lock_check
+
+        return lock_check.check(os.environ)
+    else:
         import lock
 
-        lock.lock(rest, os.environ)
-    elif command == "fetch":
-        fetch(rest)
-    else:
-        run_nix(rest)
+        lock.lock(asked.sets, os.environ)
     return 0
 
 

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import os
 import re
 import shutil
 import sys
@@ -142,10 +143,10 @@ class Fetcher:
         self.folder = folder
         self.base = base
         self.progress = progress or Progress()
-        self.index = Index(base)
-        self.transport = Transport(self.index.session)
+        self.transport = Transport(lambda: self.index.session())
         self.notes: list[str] = []
         self.guard = threading.Lock()
+        self._index: Optional[Index] = None
         self._debian: Optional[tuple[Roots, AptConfiguration]] = None
         self.pages: dict[str, tuple[dict[str, list[str]], list[str]]] = {}
         self.page_locks: dict[str, threading.Lock] = {}
@@ -154,12 +155,20 @@ class Fetcher:
         """Close all connections; what is being fetched stays incomplete."""
         self.transport.close()
 
+    @property
+    def index(self) -> Index:
+        """pip's indexes; read when the first one is asked, as there may be no pip."""
+        with self.guard:
+            if self._index is None:
+                self._index = Index(self.base)
+            return self._index
+
     def debian(self) -> tuple[Roots, AptConfiguration]:
         """The Debian mirrors, and what apt uses for them."""
+        trusted = self.index.certificates()
         with self.guard:
             if self._debian is None:
                 roots = debian_roots(self.base)
-                trusted = self.index.certificates()
                 self._debian = roots, AptConfiguration(self.base, trusted)
             return self._debian
 
@@ -214,10 +223,12 @@ class Fetcher:
 
         Those that may answer otherwise in a while are asked again, once all were asked.
         """
-        waiting, problems = self.addresses(file)
         faults: dict[str, Fault] = {}
         part = Part(target, self.progress)
         self.progress.came(part.size())
+        if self.try_each(file, self.archived(file), part, target, faults):
+            return
+        waiting, problems = self.addresses(file)
         turn = 0
         while waiting and turn < transport.TURNS:
             if turn:
@@ -225,26 +236,12 @@ class Fetcher:
                 if self.transport.cancelled.wait(pause):
                     break
             turn += 1
-            for address in waiting:
-                try:
-                    self.download(file, address, part)
-                    part.path.rename(target)
-                    return
-                except Fault as fault:
-                    faults[address] = fault
-                finally:
-                    part.close()
+            if self.try_each(file, waiting, part, target, faults):
+                return
             waiting = [one for one in waiting if faults[one].again is not None]
         siblings: dict[str, Fault] = {}
-        for address in self.sibling_addresses(file):
-            try:
-                self.download(file, address, part)
-                part.path.rename(target)
-                return
-            except Fault as fault:
-                siblings[address] = fault
-            finally:
-                part.close()
+        if self.try_each(file, self.sibling_addresses(file), part, target, siblings):
+            return
         error = self.nowhere(file, faults, problems)
         answers = {**faults, **siblings}
         if file.kind == "pypi" or any(fault.other for fault in answers.values()):
@@ -252,6 +249,38 @@ class Fetcher:
         if not any(fault.missing for fault in faults.values()):
             raise error
         raise AbsentFile(str(error), file, answers)
+
+    def try_each(
+        self,
+        file: LockedFile,
+        addresses: Sequence[str],
+        part: Part,
+        target: Path,
+        faults: dict[str, Fault],
+    ) -> bool:
+        """Bring a file from the first address that has it; returns whether one did.
+
+        faults: is given what the others answered.
+        """
+        for address in addresses:
+            try:
+                self.download(file, address, part)
+                part.path.rename(target)
+                return True
+            except Fault as fault:
+                faults[address] = fault
+            finally:
+                part.close()
+        return False
+
+    def archived(self, file: LockedFile) -> list[str]:
+        """Return where a file lies in the archives that MIRROR_FILES names."""
+        found = []
+        for root in self.base.get("MIRROR_FILES", "").split():
+            if not re.match(r"[a-z][a-z0-9+.-]+:", root):
+                root = Path(os.path.abspath(root)).as_uri()
+            found.append(f"{root.rstrip('/')}/sha256/{file.sha256}")
+        return found
 
     def sibling_addresses(self, file: LockedFile) -> list[str]:
         """Return where a file may be that no configured mirror has; see Roots."""
@@ -265,7 +294,7 @@ class Fetcher:
     ) -> MirrorError:
         """The error where no mirror gave a file."""
         answers = [f"{shown(address)}: {fault}" for address, fault in faults.items()]
-        if not faults:
+        if set(faults) <= set(self.archived(file)):
             asked = dict.fromkeys(map(shown, self.index.sources(file.project)))
             answers.append(
                 f"{', '.join(asked) or 'no index is configured: none'} does not list it"
@@ -392,7 +421,7 @@ class Fetcher:
                 raise Fault(f"serves more than {most} bytes", other=True)
 
         settings: dict[str, Any] = {"patience": self.index.patience()}
-        if file.kind != "pypi":
+        if file.kind != "pypi" and address not in self.archived(file):
             apt = self.debian()[1]
             settings = {"patience": apt.patience(), "settings": apt.request_settings}
         self.transport.get(address, begin, take, headers, **settings)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Optional
 
 import nix_log
 import program
+from address import redacted
 from errors import MirrorError
 from locked_file import LockedFile
 from nix_log import Answer
@@ -31,16 +32,56 @@ BASE = "uvicorn-gunicorn-poetry"
 PLAIN_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 
 
+# What a binary cache's address, and a public key of one, look like.
+CACHE = re.compile(r"[a-z0-9+]+://\S+")
+PUBLIC_KEY = re.compile(r"[^\s:]+:[A-Za-z0-9+/]+=*")
+
+
+def substitution(base: Mapping[str, str]) -> list[str]:
+    """The settings of Nix by which it asks binary caches, signatures required.
+
+    base: the environment; its MIRROR_CACHE are their addresses, MIRROR_CACHE_KEY public
+    keys, one of which has signed what counts; separated by spaces. A cache that does not
+    answer is left after a moment. Without MIRROR_CACHE none is asked.
+    Raises MirrorError where one of the two is missing, or is something else.
+    """
+    caches = base.get("MIRROR_CACHE", "").split()
+    keys = base.get("MIRROR_CACHE_KEY", "").split()
+    if not caches:
+        return ["substituters ="]
+    for cache in caches:
+        if not CACHE.fullmatch(cache):
+            raise MirrorError(
+                f"MIRROR_CACHE={redacted(cache)} is not the URL of a binary cache: set it"
+                " to one, such as https://cache.example or file:///srv/cache"
+            )
+    if not keys or not all(map(PUBLIC_KEY.fullmatch, keys)):
+        raise MirrorError(
+            "MIRROR_CACHE needs MIRROR_CACHE_KEY, the public key NAME:KEY that ./mirror"
+            " cache shows: set it, or unset MIRROR_CACHE"
+        )
+    return [
+        f"substituters = {' '.join(caches)}",
+        f"trusted-public-keys = {' '.join(keys)}",
+        "require-sigs = true",
+        "fallback = true",
+        "connect-timeout = 10",
+        "download-attempts = 2",
+        "narinfo-cache-negative-ttl = 60",
+    ]
+
+
 def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which Nix runs: flakes, the sandbox, no substituters.
+    """The environment in which Nix runs: flakes, the sandbox, a team's binary cache.
 
     What the user's own NIX_CONFIG says stands last and so wins
     (Nix manual, "nix.conf", "Configuration file format").
+    Raises MirrorError as substitution does.
     """
     settings = [
         "experimental-features = nix-command flakes",
         "sandbox = true",
-        "substituters =",
+        *substitution(base),
         f"flake-registry = {MIRROR_SET / 'registry.json'}",
         "max-jobs = auto",
     ]

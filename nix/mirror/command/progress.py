@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 import machine
+from errors import MirrorError
 from locked_file import LockedFile
 
 
@@ -71,8 +72,8 @@ def shown(files: Sequence[LockedFile]) -> Iterator[Progress]:
     """
     rich: Any = None
     if sys.stderr.isatty():
-        machine.import_pip()
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(ImportError, MirrorError):
+            machine.import_pip()
             from pip._vendor import rich
             from pip._vendor.rich import console, progress  # noqa: F401
     if rich is None:

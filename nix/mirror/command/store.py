@@ -122,14 +122,22 @@ def lacking(
     A path that merely lies in the store's folder, as a failed build leaves it, is not.
     Raises MirrorError where the store cannot say.
     """
-    if not files:
+    there = set(valid([file.store_path for file in files], environment))
+    return [file for file in files if file.store_path not in there]
+
+
+def valid(paths: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Return those of the store paths that are valid.
+
+    Raises MirrorError where the store cannot say.
+    """
+    if not paths:
         return []
-    paths = [file.store_path for file in files]
     done = run(["--check-validity", "--print-invalid", *paths], environment)
     if done.returncode != 0:
         raise MirrorError(f"the Nix store cannot be read: {program.cause(done.stderr)}")
     invalid = set(done.stdout.split())
-    return [file for file in files if file.store_path in invalid]
+    return [path for path in paths if path not in invalid]
 
 
 def run(
