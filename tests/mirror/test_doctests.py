@@ -10,7 +10,8 @@ import pytest
 MODULES = [
     *("cache", "debian_index", "debian_roots", "healing", "lock_check", "replacement"),
     *("address", "apt_configuration", "build_wheel", "command_line"),
-    *("distribution_files", "download", "layer_choice", "locked_packages"),
+    *("distribution_files", "download", "errors", "layer_choice", "locked_packages"),
+    *("locked_file", "nix_log", "store_access"),
     *("needed_files", "nix_command", "nix_version", "package_index", "parallel"),
     *("program", "progress", "project_folder", "transport", "unread_suites"),
     *("write_image",),

@@ -135,6 +135,17 @@ def test_something_else_is_kept_aside_and_never_returned(
     assert told.bytes == len(CONTENT)
 
 
+def test_something_else_that_is_large_is_not_kept(
+    fetcher: Fetcher, site: Site, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "KEPT_BYTES", 4)
+    site.answers[SERVED] = b"other"
+    with pytest.raises(MirrorError) as caught:
+        fetcher.fetch(debian())
+    assert f"serves another file (sha256 {sha256(b'other')})" in str(caught.value)
+    assert (left(fetcher), told.bytes) == ([], 0)
+
+
 def test_after_something_else_the_second_mirror_is_asked(
     fetcher: Fetcher, site: Site, other_site: Site
 ) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Optional
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from locked_file import LockedFile
+from errors import MirrorError
+from locked_file import LockedFile, is_below
 
-TEXT = st.text(min_size=1)
+PATHS = st.text(min_size=1).filter(is_below)
+NAMES = PATHS.filter(lambda name: "/" not in name)
 
 
 def derivation(file: LockedFile) -> dict[str, Any]:
@@ -34,10 +37,10 @@ def derivation(file: LockedFile) -> dict[str, Any]:
 
 @given(
     kind=st.sampled_from(["debian", "pypi", "member"]),
-    name=TEXT,
-    location=TEXT,
+    name=NAMES,
+    location=PATHS,
     project=st.text(),
-    member=st.text(),
+    member=st.just("") | PATHS,
     size=st.none() | st.integers(min_value=0),
     snapshot=st.sampled_from(["", "20261128T071500Z"]),
 )
@@ -62,8 +65,48 @@ def test_another_derivation_is_no_locked_file() -> None:
     assert LockedFile.from_derivation({}) is None
 
 
+FILE = LockedFile("pypi", "a.whl", "00" * 32, "a.whl", store_path="/s/a")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"kind": "other"},
+        {"sha256": "../../x"},
+        {"sha256": 5},
+        {"location": "../a.whl"},
+        {"location": "/etc/shadow"},
+        {"location": ["a"]},
+        {"member": "bin/../../a"},
+        {"project": 5},
+        {"size": -1},
+        {"size": "1"},
+    ],
+)
+def test_words_that_would_lead_elsewhere(changed: dict[str, Any]) -> None:
+    shown = derivation(FILE)
+    described = {**json.loads(shown["env"]["mirrorFile"]), **changed}
+    shown["env"]["mirrorFile"] = json.dumps(described)
+    with pytest.raises(MirrorError, match="^/s/a: its derivation describes"):
+        LockedFile.from_derivation(shown)
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "", "a\0"])
+def test_names_that_would_lead_elsewhere(name: str) -> None:
+    shown = derivation(FILE)
+    shown["env"]["name"] = name
+    with pytest.raises(MirrorError):
+        LockedFile.from_derivation(shown)
+
+
+@pytest.mark.parametrize("described", ["", "{", "[]", "5", "{}", "[" * 100_000])
+def test_what_describes_nothing(described: str) -> None:
+    with pytest.raises(MirrorError):
+        LockedFile.from_derivation({"env": {"mirrorFile": described, "out": "/s/a"}})
+
+
 def test_the_name_may_stand_beside_the_environment() -> None:
-    shown = derivation(LockedFile("pypi", "a.whl", "00", "a.whl", store_path="/s/a"))
+    shown = derivation(FILE)
     del shown["env"]["name"]
     shown["name"] = "a.whl"
     file = LockedFile.from_derivation(shown)

@@ -203,11 +203,34 @@ def test_references_elsewhere(reference: str) -> None:
     assert not nix_command.refers_to_base(reference)
 
 
-def test_a_broken_lock_is_an_error_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", ["<<<<<<< HEAD", "[]", "5", '{"nodes": []}', "[" * 100_000]
+)
+def test_a_broken_lock_is_an_error_in_one_line(content: str, tmp_path: Path) -> None:
     (tmp_path / "flake.nix").touch()
-    (tmp_path / "flake.lock").write_text("<<<<<<< HEAD")
-    with pytest.raises(MirrorError, match="flake.lock is no JSON.*git checkout"):
+    (tmp_path / "flake.lock").write_text(content)
+    with pytest.raises(MirrorError, match="flake.lock is not a lock.*git checkout"):
         Nix({}).overrides([str(tmp_path)])
+
+
+def test_a_lock_that_cannot_be_read_is_an_error_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "flake.nix").touch()
+    (tmp_path / "flake.lock").mkdir()
+    with pytest.raises(MirrorError, match="flake.lock cannot be read .Is a directory"):
+        Nix({}).overrides([str(tmp_path)])
+
+
+def test_a_name_that_is_too_long_is_no_folder() -> None:
+    assert nix_command.flake_folder("x" * 10_000) is None
+
+
+def test_odd_inputs_of_a_flake_without_lock(tmp_path: Path, program: Program) -> None:
+    (tmp_path / "flake.nix").touch()
+    program("nix", """print('{"a": 5, "b": null}')""")
+    assert Nix(os.environ).overrides([str(tmp_path)])[1::6] == [
+        "a/nixpkgs",
+        "b/nixpkgs",
+    ]
 
 
 @pytest.mark.parametrize("status", [0, 1])
@@ -227,7 +250,9 @@ def test_what_is_unbuilt(program: Program, status: int) -> None:
 def shown(form: str) -> tuple[str, dict[str, Any]]:
     """What Nix shows of two derivations: what comes first, and the JSON."""
     environment = {
-        "mirrorFile": json.dumps({"kind": "pypi", "sha256": "00", "location": "a.whl"}),
+        "mirrorFile": json.dumps(
+            {"kind": "pypi", "sha256": "00" * 32, "location": "a.whl"}
+        ),
         "name": "a.whl",
         "out": "/nix/store/0-a.whl",
     }

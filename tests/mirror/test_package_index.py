@@ -44,6 +44,41 @@ def test_json(names: list[str]) -> None:
     ]
 
 
+@given(
+    part=st.integers(1, 9),
+    names=st.lists(NAMES),
+    between=st.sampled_from(["", " & ", "<!-- <a href='no'> -->", "a < b", "&lt;\n"]),
+)
+def test_html_is_read_alike_in_parts(part: int, names: list[str], between: str) -> None:
+    links = [f"{between}<a\nhref='{quote(name)}' >x</a>" for name in names]
+    page = "".join(links) + between
+    expected = [(name, f"https://host/s/{quote(name)}") for name in names]
+    assert parse_page(page, "https://host/s/") == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(package_index, "PART", part)
+        assert parse_page(page, "https://host/s/") == expected
+
+
+@pytest.mark.parametrize("endless", ["<a ", "<a href='", "<!--", "</", "<?", "<!"])
+@pytest.mark.parametrize("count", [10_000, 100_000])
+def test_html_that_ends_nowhere(endless: str, count: int) -> None:
+    page = "<a href='a'>x</a>" + endless * count
+    assert parse_page(page, "https://host/") == [("a", "https://host/a")]
+
+
+def test_html_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package_index, "PAGE_SECONDS", -1.0)
+    with pytest.raises(ValueError, match="^HTML that takes longer than"):
+        parse_page("<a href='a'>x</a>", "https://host/")
+
+
+def test_a_source_names_few_addresses_of_a_file() -> None:
+    files = [("a", f"http://host/{number}/a") for number in range(1000)]
+    found = package_index.addresses([*files, ("b", "http://host/b")])
+    assert found["a"] == [url for _, url in files[: package_index.ADDRESSES]]
+    assert found["b"] == ["http://host/b"]
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

@@ -25,7 +25,7 @@ import transport
 from address import shown
 from apt_configuration import AptConfiguration
 from debian_roots import Roots, debian_roots
-from errors import AbsentFile, AbsentFiles, MirrorError
+from errors import AbsentFile, AbsentFiles, MirrorError, one_line
 from locked_file import LockedFile
 from package_index import Index, local_path
 from places import cache_folder
@@ -40,6 +40,9 @@ ATTEMPTS = 5
 
 # The most that a file whose size no lock tells may have, bytes.
 LARGEST = 1 << 33
+
+# The most that something else than the pinned file may have to be kept, bytes.
+KEPT_BYTES = 1 << 26
 
 # Seconds between two looks at what is waited for: a signal that comes while Python is about
 # to wait for a lock is heeded only once the lock is there.
@@ -363,13 +366,18 @@ class Fetcher:
             what = "an HTML page"
         elif file.size is not None and size != file.size:
             what = f"another file of {size}, not {file.size}, bytes"
-        folder = self.folder / "refused"
-        folder.mkdir(exist_ok=True)
-        aside = folder / f"{file.name}-{found[:12]}"
-        self.progress.came(-size)
-        part.path.touch()
-        part.path.rename(aside)
-        told = f"serves {what} (sha256 {found}, kept as {aside})"
+        kept = ""
+        if size > KEPT_BYTES:
+            part.discard()
+        else:
+            folder = self.folder / "refused"
+            folder.mkdir(exist_ok=True)
+            aside = folder / f"{file.name}-{found[:12]}"
+            self.progress.came(-size)
+            part.path.touch()
+            part.path.rename(aside)
+            kept = f", kept as {aside}"
+        told = f"serves {what} (sha256 {found}{kept})"
         with self.guard:
             self.notes.append(f"{shown(address)} {told} for {file.location}")
         return Fault(told, other=True)
@@ -592,7 +600,7 @@ def fetch_into(
             fetcher.close()
     if not failures:
         for note in fetcher.notes:
-            print(f"mirror: note: {note}", file=sys.stderr)
+            print(f"mirror: note: {one_line(note)}", file=sys.stderr)
     store.add(arrived, environment)
     for _, path in arrived:
         shutil.rmtree(path.parent, ignore_errors=True)

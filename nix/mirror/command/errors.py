@@ -16,6 +16,9 @@ class MirrorError(Exception):
     The message is one line: what is wrong, where, and the command that fixes it.
     """
 
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
 
 class AbsentFile(MirrorError):
     """No mirror has a pinned file, and none has another one in its place.
@@ -38,3 +41,15 @@ class AbsentFiles(MirrorError):
     def __init__(self, message: str, absent: Sequence[AbsentFile]) -> None:
         super().__init__(message)
         self.absent = absent
+
+
+def one_line(text: str) -> str:
+    """A text as it may be shown on a terminal, where others have a part in its words.
+
+    Servers, projects and programs may put characters into it that move the cursor,
+    change colours or turn letters around.
+
+    >>> one_line("no \\x1b[2J a\\nb \\u202e")
+    'no ?[2J a?b ?'
+    """
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -25,7 +25,7 @@ def chunks(path: Path, limit: int) -> Iterator[bytes]:
         many that are, and never end.
     Raises Fault where there is none, it cannot be read, or is larger.
     """
-    too_large = Fault(f"has more than {limit} bytes")
+    too_large = Fault(f"has more than {limit} bytes", other=True)
     try:
         with open_regular(path) as handle:
             if os.fstat(handle.fileno()).st_size > limit:
@@ -68,4 +68,4 @@ def open_regular(path: Path) -> IO[bytes]:
 def check_kind(mode: int) -> None:
     """Raise Fault unless a mode (inode(7)) is that of a regular file."""
     if not stat.S_ISREG(mode):
-        raise Fault("is not a regular file")
+        raise Fault("is not a regular file", other=True)

@@ -10,7 +10,7 @@ import nix_command
 import nix_log
 import overlay
 from command_line import Command
-from errors import AbsentFiles, MirrorError
+from errors import AbsentFiles, MirrorError, one_line
 from nix_command import SYSTEM, Nix
 from nix_log import Answer
 
@@ -125,7 +125,8 @@ class Needs:
         else:
             answer = self.ask(self.question())
             if not answer.evaluated and must_evaluate:
-                sys.stderr.write(answer.message)
+                for line in answer.message.splitlines():
+                    print(one_line(line), file=sys.stderr)
                 raise MirrorError(
                     f"{' '.join(self.installables)}: Nix says above why this does not"
                     " evaluate"

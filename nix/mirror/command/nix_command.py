@@ -105,9 +105,9 @@ def flake_folder(installable: str) -> Optional[Path]:
     for field in query.split("&"):
         if field.startswith("dir="):
             folder /= field[len("dir=") :]
-    if not folder.exists():
+    if not os.path.exists(folder):
         return None
-    while not (folder / "flake.nix").exists():
+    while not os.path.exists(folder / "flake.nix"):
         if folder == folder.parent:
             return None
         folder = folder.parent
@@ -311,15 +311,20 @@ class Nix:
             if folder is None:
                 continue
             try:
-                lock = json.loads((folder / "flake.lock").read_text())
+                lock = json.loads((folder / "flake.lock").read_text("utf-8"))
                 prefixes += swapped_inputs(lock)
                 references = locked_inputs(lock)
             except FileNotFoundError:
                 references = self._unlocked_inputs(folder)
                 prefixes += unlocked_prefixes(references)
-            except ValueError as error:
+            except OSError as error:
                 raise MirrorError(
-                    f"{folder / 'flake.lock'} is no JSON ({error}):"
+                    f"{folder / 'flake.lock'} cannot be read ({error.strerror}):"
+                    " let this user read it"
+                ) from None
+            except (AttributeError, RecursionError, TypeError, ValueError) as error:
+                raise MirrorError(
+                    f"{folder / 'flake.lock'} is not a lock of a flake ({error}):"
                     " restore it, git checkout flake.lock"
                 ) from None
             bases += filter(
@@ -338,7 +343,8 @@ class Nix:
         done = self.run(
             ["eval", "--impure", "--json", "--expr", expression], quiet=True
         )
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+        inputs = dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+        return {name: str(reference) for name, reference in inputs.items()}
 
     def unbuilt(self, words: Sequence[str]) -> Answer:
         """What a `nix build` with these words would build: a dry run's own answer."""

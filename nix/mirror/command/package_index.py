@@ -7,6 +7,7 @@ import html.parser
 import json
 import os
 import re
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
@@ -23,6 +24,14 @@ ACCEPT = (
     "application/vnd.pypi.simple.v1+json,"
     " application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 )
+
+
+# Seconds that reading a page may take, and the characters of it that are read at once.
+PAGE_SECONDS = 60.0
+PART = 1 << 16
+
+# The most addresses that one source may name for a file.
+ADDRESSES = 4
 
 
 def canonical(project: str) -> str:
@@ -84,16 +93,29 @@ def parse_page(text: str, address: str) -> list[tuple[str, str]]:
     if text.lstrip()[:1] == "{":
         links = json_links(text, address)
     else:
-        page = _Page(address)
-        page.feed(text)
-        page.close()
-        links = page.links
+        links = html_links(text, address)
     on_disk = local_path(address) is not None
     return [
         (name, url)
         for name, url in links
         if is_web(url) or (on_disk and local_path(url) is not None)
     ]
+
+
+def html_links(text: str, address: str) -> list[tuple[str, str]]:
+    """The files that a page in HTML names, as parse_page's, of any scheme.
+
+    Python's parser is not closed: it then reads what a tag or comment without end leaves
+    over again for each of its characters, and no link is in there.
+    Raises ValueError where the page takes longer than PAGE_SECONDS.
+    """
+    page = _Page(address)
+    deadline = time.monotonic() + PAGE_SECONDS
+    for start in range(0, len(text), PART):
+        page.feed(text[start : start + PART])
+        if time.monotonic() > deadline:
+            raise ValueError(f"HTML that takes longer than {PAGE_SECONDS:g} s to read")
+    return page.links
 
 
 def json_links(text: str, address: str) -> list[tuple[str, str]]:
@@ -181,11 +203,9 @@ class Index:
             except (Fault, OSError, ValueError) as error:
                 problems.append(f"{shown(source)}: {reason(error)}")
                 continue
-            for name, url in files:
-                urls = found.setdefault(name, [])
-                url = url.partition("#")[0]
-                if url not in urls:
-                    urls.append(url)
+            for name, urls in addresses(files).items():
+                known = found.setdefault(name, [])
+                known += [url for url in urls if url not in known]
         return found, problems
 
     def read(self, source: str, transport: Transport) -> list[tuple[str, str]]:
@@ -228,6 +248,20 @@ class Index:
         if path is not None:
             return local_file.read(path, PAGE_BYTES)
         return transport.read(url, {}, self.patience())[0]
+
+
+def addresses(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The addresses of each file name among what a source names, the first ADDRESSES.
+
+    >>> addresses([("a", "http://host/a#sha256=0"), ("a", "http://host/a")])
+    {'a': ['http://host/a']}
+    """
+    found: dict[str, dict[str, None]] = {}
+    for name, url in files:
+        urls = found.setdefault(name, {})
+        if len(urls) < ADDRESSES:
+            urls[url.partition("#")[0]] = None
+    return {name: list(urls) for name, urls in found.items()}
 
 
 def reason(error: BaseException) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
 
+from errors import one_line
+
 # How many files a note names.
 NAMED = 3
 
@@ -66,4 +68,4 @@ def quoted(name: str) -> str:
     >>> quoted("app/a b.py")
     "'app/a b.py'"
     """
-    return shlex.quote("".join(c if c.isprintable() else "?" for c in name))
+    return shlex.quote(one_line(name))

@@ -7,7 +7,6 @@ import grp
 import os
 import pwd
 import re
-import socket
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
@@ -107,6 +106,9 @@ def check(environment: Mapping[str, str]) -> None:
 
 def connect(daemon: Path) -> int:
     """Connect to a daemon's socket; returns 0, or why that cannot be (errno(3))."""
+    # Its import takes longer than all else here, and root has no use for it.
+    import socket
+
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(CONNECT_SECONDS)
         try:
