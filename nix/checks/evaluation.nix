@@ -79,8 +79,10 @@ let
     platform-python311 = alone "python311" ../platform/current;
     platform-python313 = alone "python313" ../platform/current;
     poetry = alone "python39" ../poetry;
+    poetry-of-shells = alone "python313" ../poetry;
     poetry-python311 = alone "python311" ../poetry/current;
     poetry-python313 = alone "python313" ../poetry/current;
+    sbom = alone "python313" ../sbom;
     checks = alone "python39" ./.;
   };
 

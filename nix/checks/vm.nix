@@ -46,7 +46,7 @@ pkgs.lib.overrideDerivation (pkgs.vmTools.runInLinuxVM (pkgs.runCommand "vm"
   echo "Docker $(docker version --format '{{.Server.Version}}') is up after $up s, started $starts times"
 
   cd ${tests}
-  ${testEnvironment}/bin/python -u -m pytest -p no:cacheprovider --color no -vv -x --durations 5 \
+  ${testEnvironment}/bin/python -u -m pytest -p no:cacheprovider --color no -vv -x --durations 5 --timeout 300 \
     --junitxml "$out/junit.xml" -m "core and not platform" image 2>&1 | tee "$out/log"
 ''))
   (attributes: {

@@ -146,7 +146,7 @@ class Container:
 
     def worker_pids(self) -> list[int]:
         """The process ids of Gunicorn's workers, as seen inside."""
-        listed = self.run("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null")
+        listed = self.run("sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null || true")
         found = []
         for line in listed.splitlines():
             pid, _, rest = line.partition(" (")

@@ -164,8 +164,9 @@ def test_term_lets_requests_finish(start: StartContainer, folder: Path) -> None:
 
 
 def test_a_blocked_worker_is_replaced(start: StartContainer, folder: Path) -> None:
+    # Longer than a worker takes to start in a virtual machine on a busy machine.
     container = start(
-        "app-example", environment={"TIMEOUT": "3"}, options=mounts(folder)
+        "app-example", environment={"TIMEOUT": "10"}, options=mounts(folder)
     )
     (before,) = container.worker_pids()
     request = Request(container, "/block/60")

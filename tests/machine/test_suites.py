@@ -10,7 +10,6 @@ import pytest
 import tomli
 
 from .conftest import Project, run
-from .test_pythons import PYPROJECT, locked
 
 TOOLS = "trixie"
 
@@ -47,11 +46,21 @@ def strangers(project: Project, installable: str, suites: set[str]) -> list[str]
     return sorted(where for sha256, where in files if not of_package[sha256] & suites)
 
 
+# Each image, and the release of its Python.
+IMAGES = {
+    "app-example": "bullseye",
+    "app-example-modern": TOOLS,
+    "image": "bullseye",
+    "image-full": "bullseye",
+    "image-python311": "bookworm",
+    "image-python311-full": "bookworm",
+    "image-python313": TOOLS,
+    "image-python313-full": TOOLS,
+}
+
+
 @pytest.mark.parametrize("attribute", ["", "load", "oci", "push", "sbom", "stream"])
-@pytest.mark.parametrize(
-    "image, suite",
-    [("app-example", "bullseye"), ("image", "bullseye"), ("app-example-modern", TOOLS)],
-)
+@pytest.mark.parametrize("image, suite", IMAGES.items())
 def test_an_image(project: Project, image: str, suite: str, attribute: str) -> None:
     installable = f"{project.base}#{image}" + (f".{attribute}" if attribute else "")
     assert strangers(project, installable, {suite, TOOLS}) == []
@@ -62,16 +71,6 @@ def test_an_image(project: Project, image: str, suite: str, attribute: str) -> N
 )
 def test_a_project_on_the_tools_own_release(project: Project, installable: str) -> None:
     assert strangers(project, f".#{installable}", {TOOLS}) == []
-
-
-@pytest.mark.parametrize("python, suite", [("python311", "bookworm")])
-def test_another_python(project: Project, python: str, suite: str) -> None:
-    lock = (project.base / "nix/checks/poetry.lock").read_text(encoding="utf-8")
-    (project.folder / "poetry.lock").write_text(locked(lock, "websockets"))
-    (project.folder / "pyproject.toml").write_text(PYPROJECT)
-    project.write_flake(f'{{ projectDir = ./.; python = "{python}"; }}')
-    suites = {suite, TOOLS}
-    assert strangers(project, ".#application.environment", suites) == []
 
 
 def test_evaluation(project: Project) -> None:
