@@ -1,5 +1,5 @@
 # A program: bench/, with what it measures. Started in the repository's folder.
-{ pkgs, testEnvironment, wheels, example, images, applicationServer }:
+{ pkgs, toolPython, testEnvironment, wheels, example, images, applicationServer }:
 
 let
   inherit (pkgs) lib;
@@ -16,7 +16,7 @@ let
     APPLICATION_SERVER = applicationServer { python = pkgs.python39; };
     CLOSURE = closure;
     WHEELS = wheels;
-    WRITER_PYTHON = "${pkgs.python39}/bin/${pkgs.python39.executable}";
+    WRITER_PYTHON = "${toolPython}/bin/${toolPython.executable}";
   };
 in
 pkgs.writeShellScriptBin "bench" ''

@@ -16,8 +16,8 @@ let
   sbom = import ./sbom.nix { inherit pkgs environment toolPython; };
   buildImage = import ./image.nix { inherit pkgs applicationServer formats sbom; };
 
-  poetryEnvironment = environment { projectDir = ./poetry; python = pkgs.python39; };
-  poetry = import ./poetry.nix { inherit pkgs poetryEnvironment; };
+  poetryOn = python: environment { projectDir = ./poetry; inherit python; };
+  poetry = import ./poetry.nix { inherit pkgs; poetryEnvironment = poetryOn toolPython; };
 
   # A project -> its images, environments, checks, shell and program.
   mkApplication = import ./application.nix { inherit pkgs environment applicationServer buildImage poetry; };
@@ -30,7 +30,7 @@ let
     projectDir = ./platform/current;
     poetryEnvironment = environment { projectDir = ./poetry/current; inherit python; };
   };
-  kept = { python = pkgs.python39; projectDir = ./platform; inherit poetryEnvironment; };
+  kept = { python = pkgs.python39; projectDir = ./platform; poetryEnvironment = poetryOn pkgs.python39; };
   platformImages = {
     image = platform kept;
     image-full = platform (kept // { full = true; });
@@ -78,7 +78,7 @@ in
     poetry = poetry { python = pkgs.python39; };
     inherit (proof) docker-tests record-digests reproducibility;
     bench = import ./bench.nix {
-      inherit pkgs example applicationServer;
+      inherit pkgs toolPython example applicationServer;
       inherit (proof) testEnvironment;
       wheels = import ./checks/wheels.nix {
         inherit pkgs poetry2nix;

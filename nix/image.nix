@@ -111,6 +111,12 @@ let
     } // labels;
   };
 
+  # A Python that lacks a module of its standard library makes no image.
+  standardLibrary = pkgs.runCommand "standard-library" { } ''
+    ${python}/bin/${python.executable} -I -S -B ${./standard_library.py}
+    touch "$out"
+  '';
+
   # What the non-root user owns; the group has the same rights, for other user ids of the group.
   ownership = ''
     chown -R ${owner} .${root}
@@ -135,9 +141,13 @@ let
     }
   ) // {
     contents = [ accounts ];
-    # Docker takes time for each layer: few, in which what is large stands alone.
-    maxLayers = 7;
+    # Docker takes time for each layer. A source that puts what is large in layers of its own needs
+    # few; nixpkgs goes by popularity, and would have Python and all packages in one that each
+    # release of any of them sends again.
+    maxLayers = pkgs.maximumLayers or 80;
     extraCommands = ''
+      set -eu
+      test -e ${standardLibrary}
       mkdir -p bin usr/bin usr/lib usr/share etc/ssl/certs tmp var/tmp root home/${user.name} .${root}
       ln -s ${pkgs.busybox}/bin/sh bin/sh
       ln -s ${pkgs.busybox}/bin/env usr/bin/env
@@ -155,6 +165,7 @@ let
       ${rootCommands}
     '';
     fakeRootCommands = ''
+      set -eu
       chmod 1777 tmp var/tmp
       chmod 700 root
       chown -R ${owner} home/${user.name}
@@ -174,6 +185,7 @@ let
       inherit name tag;
       inherit (made) archive;
       roots = [ python accounts (applicationServer { inherit python; }) pkgs.busybox pkgs.cacert python.stdenv.cc.libc pkgs.tzdata ] ++ packages;
+      required = [ python python.stdenv.cc.libc ];
       own = own ++ lib.optional entrypoints {
         name = "entrypoints";
         locations = [ "/entrypoints" ];
@@ -187,12 +199,14 @@ image (if topCommands == null then below else
     inherit name tag config;
     fromImage = below.archive;
     includeStorePaths = false;
-    maxLayers = 32;
+    maxLayers = 100;
     extraCommands = ''
+      set -eu
       mkdir -p .${root}
       ${topCommands}
     '';
     fakeRootCommands = ''
+      set -eu
       chown ${owner} .${root}
       chmod g=u .${root}
     '';

@@ -21,6 +21,13 @@ let
     cp ${../../tests/pytest.ini} "$out/pytest.ini"
   '';
 
+  # The module with which the tests of images read archives, too.
+  archiveReader = builtins.path {
+    name = "archive-reader";
+    path = ../sbom;
+    filter = entry: type: baseNameOf entry == "image_archive.py";
+  };
+
   # Paths of the image archives, as the tests below tests/image expect them.
   imageVariables = {
     APP_EXAMPLE_IMAGE = images.app-example;
@@ -86,9 +93,9 @@ in
     compiler = import ./compiler.nix { inherit pkgs compiler; pythons = [ pkgs.python39 pkgs.python311 pkgs.python313 ]; };
     sbom = import ./sbom.nix { inherit pkgs environment toolPython source images; };
     nixpkgs = import ./nixpkgs.nix { inherit pkgs; };
-    closure = import ./closure.nix { inherit pkgs testEnvironment imageVariables; tests = imageTests; };
+    closure = import ./closure.nix { inherit pkgs testEnvironment imageVariables archiveReader; tests = imageTests; };
     vm = import ./vm.nix {
-      inherit pkgs testEnvironment;
+      inherit pkgs testEnvironment archiveReader;
       tests = imageTests;
       imageVariables = { inherit (imageVariables) APP_EXAMPLE_IMAGE; };
     };
@@ -97,7 +104,7 @@ in
   // lib.optionalAttrs (pkgs ? recordedDigests) { digests = digests.check; };
 
   docker-tests = import ./docker_tests.nix {
-    inherit pkgs lib testEnvironment tests;
+    inherit pkgs lib testEnvironment archiveReader tests;
     variables = imageVariables // dockerfileVariables // formatVariables
       // { PACKAGE_INDEX = import ./package_index.nix { inherit pkgs; }; };
   };

@@ -18,6 +18,7 @@ let
   outputs = output: map (attribute: "${output} ${attribute}")
     (builtins.attrNames (removeAttrs flake.${output}.x86_64-linux [ "interface" "nixpkgs" ]));
   image = flake.packages.x86_64-linux.image;
+  python = (import nixpkgs { system = "x86_64-linux"; overlays = [ (import ../python.nix) ]; }).python39;
 
   documentation = builtins.readFile ../INTERFACE.md;
   listed = name: builtins.length (builtins.split "`${name}`" documentation) > 1;
@@ -28,6 +29,8 @@ let
 in
 if missing != [ ] then
   throw "nix/INTERFACE.md does not say what is relied on of ${lib.concatStringsSep ", " missing}"
+else if builtins.elem "--with-system-libmpdec" python.configureFlags then
+  throw "the platform's Python is built with nixpkgs' libmpdec, and so without _decimal: see nix/python.nix"
 else if image.imageTag != "python3.9.8" then
   throw "the platform's Python is ${image.imageTag} where Python is built from source, not 3.9.8: nix/python.nix is no overlay of flake.nix's package set"
 else

@@ -57,6 +57,9 @@ let
     vmTools = import ./vm_tools.nix { inherit lib; inherit (final) mirror writeText busybox; };
 
     dockerTools = import ./docker_tools.nix { inherit lib; pkgs = final; };
+
+    # Enough for layer_choice.py; see nix/image.nix.
+    maximumLayers = 7;
   }
   # What nix/checks/digests.nix compares the images with: digests of what the checkout locks.
   // lib.optionalAttrs (builtins.pathExists ./digests.json) { recordedDigests = ./digests.json; };

@@ -26,7 +26,8 @@ rec {
     '';
   };
 
-  # Modules that the guest loads, dependencies first (resolved by modules.dep).
+  # Modules that the guest loads, dependencies first (resolved by modules.dep), unless they are built
+  # into the kernel.
   modules = [
     "virtio_pci"
     "virtio_blk"
@@ -59,12 +60,15 @@ rec {
     }
     ''
       dpkg-deb -x $deb kernel
+      mv kernel/usr/lib kernel/lib
       version=$(ls kernel/lib/modules)
+      folder=kernel/lib/modules/$version
+      find $folder -name '*.ko.xz' -exec unxz {} +
       depmod -b kernel "$version"
       mkdir -p "$out" initrd/bin initrd/modules probe/bin
-      awk -v "wanted=$modules" -f "$moduleOrder" "kernel/lib/modules/$version/modules.dep" > order
+      awk -v "wanted=$modules" -f "$moduleOrder" $folder/modules.builtin $folder/modules.dep > order
       while read -r file; do
-        cp "kernel/lib/modules/$version/$file" initrd/modules/
+        cp "$folder/$file" initrd/modules/
         echo "''${file##*/}"
       done < order > initrd/modules/order
       cp kernel/boot/vmlinuz-* "$out/vmlinuz"

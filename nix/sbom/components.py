@@ -301,18 +301,31 @@ def marker_environment(contents: ImageContents) -> dict[str, str]:
     return environment
 
 
+class IncompleteImage(ValueError):
+    """An image lacks a store path that it cannot run without."""
+
+
 def components_of(
     contents: ImageContents,
     materials: Sequence[Mapping[str, Any]],
     own: Sequence[Mapping[str, Any]],
+    required: Sequence[str] = (),
 ) -> list[Component]:
     """The components of an image, sorted by their keys.
 
     materials: what the package source says of store paths, in the image or not; own:
-    files of the image itself. See nix/sbom.nix.
+    files of the image itself; required: store paths of which a file must be in it. See
+    nix/sbom.nix.
+    Raises IncompleteImage where one is not: the archive was not read as it is meant.
     """
     found = Found()
     present = contents.store_paths
+    for path in required:
+        if store_name(path) not in present:
+            raise IncompleteImage(
+                f"no file of {path} is in the image: its bill of materials would be"
+                " incomplete"
+            )
     known = {store_name(material["path"]): material for material in materials}
     pinned: dict[tuple[str, str], str] = {
         (canonicalize_name(material["name"]), material["version"]): hexadecimal(

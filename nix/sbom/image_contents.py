@@ -6,13 +6,13 @@ import email
 import email.policy
 import hashlib
 import io
-import json
-import tarfile
 import zipfile
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
 from typing import Any
+
+from image_archive import ImageArchive, Member
 
 STORE = "nix/store/"
 
@@ -43,43 +43,28 @@ class ImageContents:
 
 
 def read_image(archive: Path) -> ImageContents:
-    """Read an image archive (Docker Image Specification v1.2)."""
-    with tarfile.open(archive, "r:") as outer:
-
-        def read(name: str) -> bytes:
-            content = outer.extractfile(name)
-            assert content is not None
-            return content.read()
-
-        (manifest,) = json.loads(read("manifest.json"))
-        configuration = read(manifest["Config"])
-        digest = hashlib.sha256(configuration).hexdigest()
-        contents = ImageContents(digest, json.loads(configuration))
-        for name in manifest["Layers"]:
-            with tarfile.open(fileobj=outer.extractfile(name), mode="r:") as layer:
-                read_layer(layer, contents)
+    """Read an image archive."""
+    image = ImageArchive(archive)
+    contents = ImageContents(image.digest, image.configuration)
+    for member in image.members():
+        if not member.info.isdir():
+            add_member(member, contents)
     return contents
 
 
-def read_layer(layer: tarfile.TarFile, contents: ImageContents) -> None:
-    """Add what a layer holds."""
-    for member in layer:
-        if member.isdir():
-            continue
-        path = member.name.removeprefix("./")
-        contents.paths.add(path)
-        folder, _, file = path.rpartition("/")
-        is_distribution = file == "METADATA" and folder.endswith(".dist-info")
-        if not member.isfile() or not (is_distribution or file.endswith(".whl")):
-            continue
-        extracted = layer.extractfile(member)
-        assert extracted is not None
-        content = extracted.read()
-        if is_distribution:
-            contents.distributions[folder] = parse(content)
-        else:
-            metadata = wheel_metadata(content)
-            contents.wheels[path] = metadata, hashlib.sha256(content).hexdigest()
+def add_member(member: Member, contents: ImageContents) -> None:
+    """Add a file or a link."""
+    path = member.path[1:]
+    contents.paths.add(path)
+    folder, _, file = path.rpartition("/")
+    if not member.info.isfile():
+        return
+    if file == "METADATA" and folder.endswith(".dist-info"):
+        contents.distributions[folder] = parse(member.read())
+    elif file.endswith(".whl"):
+        content = member.read()
+        metadata = wheel_metadata(content)
+        contents.wheels[path] = metadata, hashlib.sha256(content).hexdigest()
 
 
 def parse(content: bytes) -> Message:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Optional
 
-from components import components_of
+from components import IncompleteImage, components_of
 from documents import InvalidDocument, Subject, write_documents
 from image_contents import read_image
 
@@ -29,12 +29,14 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     arguments = parser.parse_args(words)
     contents = read_image(arguments.archive)
     described = json.loads(arguments.materials.read_text())
-    components = components_of(contents, described["materials"], described["own"])
     created = datetime.fromisoformat(contents.configuration["created"])
     subject = Subject(arguments.name, arguments.tag, contents.digest, created)
     try:
+        components = components_of(
+            contents, described["materials"], described["own"], described["required"]
+        )
         write_documents(arguments.target, subject, components)
-    except InvalidDocument as error:
+    except (IncompleteImage, InvalidDocument) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

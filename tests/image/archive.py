@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tarfile
 from collections import deque
@@ -11,26 +10,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from image_archive import ImageArchive, Member
+
 STORE_PATH = re.compile(rb"/nix/store/([0-9a-z]{32}-[0-9A-Za-z+._?=-]+)")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of an image: its tar header and the number of its layer, from below."""
+    """A file of an image: its absolute path in the container, its tar header, and the
+    number of its layer, from below."""
 
+    path: str
     info: tarfile.TarInfo
     layer: int
-
-    @property
-    def path(self) -> str:
-        """The absolute path in the container."""
-        name = self.info.name.rstrip("/")
-        return "/" + ("" if name == "." else name.removeprefix("./"))
 
 
 @dataclass(repr=False)
 class Image:
-    """An image archive (Docker Image Specification v1.2).
+    """An image archive, read whole.
 
     references: of each store path, the store paths that its files name; records: the
     text of each RECORD by its path (PEP 376); libraries: of each shared library whether
@@ -46,41 +43,29 @@ class Image:
     libraries: dict[str, bool] = field(init=False)
 
     def __post_init__(self) -> None:
-        with tarfile.open(self.path) as archive:
+        archive = ImageArchive(self.path)
+        self.manifest = archive.manifest
+        self.configuration = archive.configuration
+        self.entries = []
+        self.references = {}
+        self.records = {}
+        self.libraries = {}
+        for member in archive.members():
+            self._add(member)
 
-            def read(name: str) -> Any:
-                content = archive.extractfile(name)
-                assert content is not None
-                return json.load(content)
-
-            (self.manifest,) = read("manifest.json")
-            self.configuration = read(self.manifest["Config"])
-            self.entries = []
-            self.references = {}
-            self.records = {}
-            self.libraries = {}
-            for number, name in enumerate(self.manifest["Layers"]):
-                content = archive.extractfile(name)
-                assert content is not None
-                with tarfile.open(fileobj=content) as layer:
-                    self._read_layer(layer, number)
-
-    def _read_layer(self, layer: tarfile.TarFile, number: int) -> None:
-        for info in layer:
-            entry = Entry(info, number)
-            self.entries.append(entry)
-            owner = store_path(entry.path) or "/"
-            found = self.references.setdefault(owner, set())
-            text = info.linkname.encode()
-            if info.isfile():
-                content = layer.extractfile(info)
-                assert content is not None
-                text = content.read()
-                if entry.path.endswith(".dist-info/RECORD"):
-                    self.records[entry.path] = text.decode()
-                if ".so" in entry.path and text.startswith(b"\x7fELF"):
-                    self.libraries[entry.path] = b"\0.symtab\0" in text
-            found |= {match.decode() for match in STORE_PATH.findall(text)} - {owner}
+    def _add(self, member: Member) -> None:
+        path, info = member.path, member.info
+        self.entries.append(Entry(path, info, member.layer))
+        owner = store_path(path) or "/"
+        found = self.references.setdefault(owner, set())
+        text = info.linkname.encode()
+        if info.isfile():
+            text = member.read()
+            if path.endswith(".dist-info/RECORD"):
+                self.records[path] = text.decode()
+            if ".so" in path and text.startswith(b"\x7fELF"):
+                self.libraries[path] = b"\0.symtab\0" in text
+        found |= {match.decode() for match in STORE_PATH.findall(text)} - {owner}
 
     @property
     def environment(self) -> dict[str, str]:

@@ -138,7 +138,7 @@ def test_the_same_bytes_whatever_surrounds_them(
         }
     )
     materials = tmp_path / "materials.json"
-    materials.write_text(json.dumps({"materials": [], "own": []}))
+    materials.write_text(json.dumps({"materials": [], "own": [], "required": []}))
     written = set()
     for seed, zone in (("0", "UTC"), ("1", "Asia/Tokyo"), ("2", "EST5EDT")):
         target = tmp_path / seed

@@ -6,8 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 import write_sbom
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from image_archive import ImageArchive
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
@@ -77,17 +77,6 @@ class Described:
         }
 
 
-def entries_of(archive: Path) -> Iterator[tuple[str, bool]]:
-    """The absolute paths in an image archive but for folders; whether each is a file."""
-    with tarfile.open(archive) as outer:
-        for member in outer:
-            if member.name.endswith("/layer.tar"):
-                with tarfile.open(fileobj=outer.extractfile(member)) as layer:
-                    for entry in layer:
-                        if not entry.isdir():
-                            yield "/" + entry.name.removeprefix("./"), entry.isfile()
-
-
 @pytest.fixture(scope="module", params=list(IMAGES))
 def described(request: pytest.FixtureRequest) -> Described:
     prefix = IMAGES[request.param]
@@ -99,15 +88,11 @@ def described(request: pytest.FixtureRequest) -> Described:
             "no images are named: ./mirror nix build .#checks.x86_64-linux.sbom"
         )
     archive, sbom, materials = map(Path, filter(None, paths))
-    with tarfile.open(archive) as outer:
-        content = outer.extractfile("manifest.json")
-        assert content is not None
-        (manifest,) = json.load(content)
-    name = manifest["Config"].partition(".")[0]
-    entries = list(entries_of(archive))
-    files = {path for path, is_file in entries if is_file}
-    links = {path for path, is_file in entries if not is_file}
-    return Described(archive, sbom, materials, files, links, name)
+    image = ImageArchive(archive)
+    members = [member for member in image.members() if not member.info.isdir()]
+    files = {member.path for member in members if member.info.isfile()}
+    links = {member.path for member in members if not member.info.isfile()}
+    return Described(archive, sbom, materials, files, links, image.digest)
 
 
 def test_every_distribution(described: Described) -> None:

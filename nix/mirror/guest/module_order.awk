@@ -1,12 +1,21 @@
-# modules.dep -> the files of the modules named in `wanted`, each after what it needs (depmod(8)).
+# modules.builtin, modules.dep -> the files of the modules named in `wanted`, each after what it needs
+# (depmod(8), modules.builtin(5)).
+function name_of(file) {
+    sub(/.*\//, "", file)
+    sub(/\.ko$/, "", file)
+    gsub(/-/, "_", file)
+    return file
+}
+
+FILENAME ~ /modules\.builtin$/ {
+    builtin[name_of($1)]
+    next
+}
+
 {
     file = $1
     sub(/:$/, "", file)
-    name = file
-    sub(/.*\//, "", name)
-    sub(/\.ko$/, "", name)
-    gsub(/-/, "_", name)
-    path[name] = file
+    path[name_of(file)] = file
     needs[file] = ""
     for (i = 2; i <= NF; i++)
         needs[file] = $i " " needs[file]
@@ -25,6 +34,8 @@ function visit(file,    list, count, i) {
 END {
     count = split(wanted, names, " ")
     for (i = 1; i <= count; i++) {
+        if (names[i] in builtin)
+            continue
         if (!(names[i] in path)) {
             print "the kernel has no module " names[i] > "/dev/stderr"
             exit 1

@@ -40,20 +40,24 @@ let
 
   libc = package "glibc" "2.40" { };
 
-  # The Pythons are overridable; what an override gives keeps its arguments for the next one.
-  pythonOf = pythonAttr: { sourceVersion, hash, self ? null, packageOverrides ? null }@arguments:
+  # The Pythons are overridable; what an override gives keeps its arguments, and the attributes that
+  # overrideAttrs changed, for the next one.
+  pythonOf = changeAttributes: pythonAttr: { sourceVersion, hash, self ? null, packageOverrides ? null }@arguments:
     let
       inherit (sourceVersion) major minor patch suffix;
       pythonVersion = "${major}.${minor}";
       executable = "python${pythonVersion}";
+      attributes = { configureFlags = [ "--enable-shared" "--with-system-libmpdec" ]; };
       python = package "python3" "${pythonVersion}.${patch}${suffix}" {
+        inherit (attributes // changeAttributes attributes) configureFlags;
         inherit sourceVersion pythonAttr pythonVersion executable;
         implementation = "cpython";
         sitePackages = "lib/${executable}/site-packages";
         interpreter = "${python}/bin/${executable}";
         stdenv.cc = { inherit libc; };
         override = { sourceVersion ? null, hash ? null, self ? null, packageOverrides ? null }@changes:
-          pythonOf pythonAttr (arguments // changes);
+          pythonOf changeAttributes pythonAttr (arguments // changes);
+        overrideAttrs = function: pythonOf function pythonAttr arguments;
       };
     in
     if builtins.match "sha256-[A-Za-z0-9+/]{43}=" hash == null then fail "${executable}: ${hash} is no hash" else python;
@@ -120,15 +124,15 @@ let
     xz = library "xz" "5.6.3";
     zlib = library "zlib" "1.3.1";
 
-    python39 = pythonOf "python39" {
+    python39 = pythonOf (attributes: { }) "python39" {
       sourceVersion = { major = "3"; minor = "9"; patch = "22"; suffix = ""; };
       hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     };
-    python311 = pythonOf "python311" {
+    python311 = pythonOf (attributes: { }) "python311" {
       sourceVersion = { major = "3"; minor = "11"; patch = "12"; suffix = ""; };
       hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     };
-    python313 = pythonOf "python313" {
+    python313 = pythonOf (attributes: { }) "python313" {
       sourceVersion = { major = "3"; minor = "13"; patch = "3"; suffix = ""; };
       hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     };
