@@ -52,6 +52,9 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    # A store that this user may write.
+    monkeypatch.setenv("NIX_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("NIX_REMOTE", raising=False)
     return folder
 
 

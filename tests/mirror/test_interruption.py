@@ -28,7 +28,8 @@ FAKE_NIX = """
 if arguments == ['--version']:
     print('nix (Nix) 2.8.0')
 elif arguments[0] == 'build':
-    print('these would be built:\\n  /nix/store/0-a.drv', file=sys.stderr)
+    record = {'action': 'msg', 'msg': '  /nix/store/0-a.drv'}
+    print('@nix ' + json.dumps(record), file=sys.stderr)
 elif arguments[0] == 'show-derivation':
     sys.stdout.write(os.environ['FILES'])
 """

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nix_log import OPTIONS
 from places import MIRROR_SET
 
 Program = Callable[[str, str], Path]
@@ -94,7 +95,7 @@ def test_the_command_runs_with_its_inputs_swapped(
     assert version == ["--version"]
     swapped = real[2:-3]
     assert real == ["-L", "build", *swapped, ".#a", "-o", "x"]
-    assert dry_run == ["build", "--dry-run", "--no-link", *swapped, ".#a"]
+    assert dry_run == ["build", "--dry-run", "--no-link", *swapped, ".#a", *OPTIONS]
     assert swapped[2] == f"path:{MIRROR_SET}"
 
 

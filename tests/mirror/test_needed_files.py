@@ -13,6 +13,7 @@ import command_line
 import download
 import healing
 import needed_files
+import nix_log
 import overlay
 import pytest
 from errors import AbsentFiles, MirrorError
@@ -27,10 +28,14 @@ Program = Callable[[str, str], Path]
 FAKE_NIX = """
 tools = os.path.exists('tools')
 drv = '/nix/store/0-{}.drv'
+def log(**record):
+    print('@nix ' + json.dumps(record), file=sys.stderr)
 def unbuilt(*names):
     for name in names:
-        print('  ' + drv.format(name), file=sys.stderr)
+        log(action='msg', msg='  ' + drv.format(name))
     sys.exit(0)
+if '--keep-going' in arguments:
+    del arguments[arguments.index('--log-format'):]
 last = arguments[-1]
 if arguments[0] == 'eval' and 'builtins.attrNames' in arguments:
     output = last.partition('#')[2].split('.')[0]
@@ -42,9 +47,11 @@ if 'path:' in last and last.endswith('#evaluation'):
     if '--dry-run' not in arguments: open('tools', 'w').close()
     sys.exit(0)
 if not tools:
+    log(action='start', type=105, fields=[drv.format('tool'), '', 1, 1])
     sys.exit('error: needs the tools')
 if os.path.exists('another'):
-    sys.exit("error: builder for '" + drv.format('another') + "' failed")
+    log(action='start', type=105, fields=[drv.format('another'), '', 1, 1])
+    sys.exit("error: builder failed")
 if arguments[0] == 'eval' and '.program' in last:
     print(json.dumps([drv.format('program'), '/nix/store/0-x'])); sys.exit(0)
 if arguments[:2] == ['build', '--dry-run']:
@@ -56,7 +63,9 @@ FAKE_STORE = """
 if '--references' in arguments: print('/nix/store/0-below.drv')
 if '--realise' in arguments:
     for word in arguments:
-        if word.endswith('.drv'): print('  ' + word, file=sys.stderr)
+        if word.endswith('.drv'):
+            record = {'action': 'msg', 'msg': '  ' + word}
+            print('@nix ' + json.dumps(record), file=sys.stderr)
 """
 TOOL = "/nix/store/0-tool.drv"
 
@@ -180,6 +189,15 @@ def test_what_a_failed_evaluation_wanted_built_is_brought(
     assert rest == ([brought] if expected else [])
 
 
+def test_what_fails_without_building_brings_no_tools(
+    folder: list[list[str]], program: Program, programs: Path
+) -> None:
+    program("nix", "sys.exit('error: no such output')")
+    needs("build", ".#no-such-output").fetch()
+    assert folder == []
+    assert len(asked(programs)) == 1
+
+
 def test_what_was_brought_in_vain_is_brought_once(folder: list[list[str]]) -> None:
     Path("tools").touch()
     Path("another").touch()
@@ -203,7 +221,8 @@ def test_the_dry_run_has_the_options_that_matter(
     one.fetch()
     dry_run = asked(programs)[-1]
     assert dry_run == [
-        *("build", "--dry-run", "--no-link", *one.swapped, *words, ".#tool")
+        *("build", "--dry-run", "--no-link", *one.swapped, *words, ".#tool"),
+        *nix_log.OPTIONS,
     ]
 
 
@@ -245,7 +264,8 @@ def test_tools_that_do_not_build(folder: list[list[str]], program: Program) -> N
     program(
         "nix",
         "if '--dry-run' in arguments:\n"
-        "    print('  /nix/store/0-tool.drv', file=sys.stderr)\n"
+        "    record = {'action': 'msg', 'msg': '  /nix/store/0-tool.drv'}\n"
+        "    print('@nix ' + json.dumps(record), file=sys.stderr)\n"
         "sys.exit(1)",
     )
     with pytest.raises(MirrorError, match="Nix says above"):

@@ -15,6 +15,7 @@ import needed_files
 import nix_command
 import nix_version
 import project_folder
+import store_access
 from errors import MirrorError
 
 HELP = """\
@@ -96,6 +97,7 @@ def run_nix(words: Sequence[str]) -> None:
     """`./mirror nix WORDS`: fetch what the command needs, then become it."""
     nix = nix_command.Nix(os.environ)
     command = command_line.read(words, nix.settings)
+    store_access.prepare(command, nix.environment)
     if not needed_files.takes_inputs(command):
         nix.replace(words)
     needs = needed_files.Needs(nix, command)
@@ -112,6 +114,7 @@ def fetch(words: Sequence[str]) -> None:
     """`./mirror fetch INSTALLABLES`: fetch what a `nix build` of these needs."""
     nix = nix_command.Nix(os.environ)
     command = command_line.read(["build", *(words or [".#image"])], nix.settings)
+    store_access.prepare(command, nix.environment)
     needs = needed_files.Needs(nix, command)
     tell_notes(command)
     needs.fetch(must_evaluate=True)

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 import nix_command
+import nix_log
 import overlay
 from command_line import Command
 from errors import AbsentFiles, MirrorError
-from nix_command import SYSTEM, Answer, Nix
+from nix_command import SYSTEM, Nix
+from nix_log import Answer
 
 # How often pins are replaced in one run: those of the evaluation's tools, then others.
 HEALINGS = 4
@@ -117,7 +119,9 @@ class Needs:
             if "--no-build" not in flags:
                 self.bring(self.ask(lambda: self.of_outputs("checks")))
         elif subcommand in READING:
-            self.ask(lambda: Answer.of(self.nix.run(self.words(), quiet=True)))
+            words = self.words()
+            end = words.index("--") if "--" in words else len(words)
+            self.ask(lambda: self.nix.ask(words[:end]))
         else:
             answer = self.ask(self.question())
             if not answer.evaluated and must_evaluate:
@@ -132,16 +136,16 @@ class Needs:
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """Ask, and again after what the evaluation itself has to build was brought.
 
-        That are its own tools, and whatever a failed evaluation wanted built beside
+        These are its own tools, and whatever a failed evaluation began to build beside
         them, such as the tools of another Python.
         """
         answer = question()
-        if not answer.evaluated and self.build_tools():
+        if answer.started and not answer.evaluated and self.build_tools():
             answer = question()
         brought: set[str] = set()
         while not answer.evaluated:
-            wanted = self.nix.unbuilt_derivations(answer.named(), self.command.settings)
-            new = set(wanted.derivations) - brought
+            wanted = self.nix.unbuilt_derivations(answer.started, self.command.settings)
+            new = set(wanted.unbuilt) - brought
             if not new or not self.bring(wanted):
                 break
             brought |= new
@@ -150,7 +154,7 @@ class Needs:
 
     def bring(self, answer: Answer) -> bool:
         """Bring those of the unbuilt derivations that stand for files; were there any?"""
-        files = self.nix.locked_files(answer.derivations)
+        files = self.nix.locked_files(answer.unbuilt)
         if files:
             # Its libraries take longer to import than many a command takes.
             import download
@@ -164,7 +168,7 @@ class Needs:
             return False
         words = [*self.command.settings, self.evaluation_tools]
         answer = self.nix.unbuilt(words)
-        if not answer.derivations:
+        if not answer.unbuilt:
             return False
         self.bring(answer)
         if self.nix.run(["build", "--no-link", *words]).returncode != 0:
@@ -209,12 +213,12 @@ class Needs:
         reference = split_installable(self.installables[0])[0]
         names = self.names(reference, output)
         attributes = [f'{reference}#{output}.{SYSTEM}."{name}"' for name in names]
-        return self.of_build(attributes)() if attributes else Answer(True, [], "")
+        return self.of_build(attributes)() if attributes else Answer(True, [], [], "")
 
     def program(self, attribute: str) -> Answer:
         """What the program of an app (Nix manual, "nix run", "Apps") would build."""
-        words = ["eval", "--json", "--apply", PROGRAM_DERIVATIONS]
-        done = self.nix.run([*words, *self.options, attribute], quiet=True)
+        words = ["eval", "--json", "--apply", PROGRAM_DERIVATIONS, *self.options]
+        done = self.nix.run([*words, attribute, *nix_log.OPTIONS], quiet=True)
         if done.returncode != 0:
             return Answer.of(done)
         derivations = [
@@ -231,6 +235,7 @@ class Needs:
         )
         return Answer(
             answer.evaluated,
-            [*answer.derivations, *inputs.derivations],
+            [*answer.unbuilt, *inputs.unbuilt],
+            answer.started,
             answer.message,
         )

@@ -8,12 +8,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Optional
 
+import nix_log
+import program
 from errors import MirrorError
 from locked_file import LockedFile
+from nix_log import Answer
 from places import MIRROR_SET
 
 SYSTEM = "x86_64-linux"
@@ -201,40 +203,6 @@ def override_options(prefixes: Iterable[str], mirror_set: Path) -> list[str]:
     return options
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What Nix says of a build.
-
-    evaluated: whether it could say; derivations: the store paths of what is unbuilt;
-    message: what it printed.
-    """
-
-    evaluated: bool
-    derivations: list[str]
-    message: str
-
-    @classmethod
-    def of(cls, done: "subprocess.CompletedProcess[str]") -> Answer:
-        """Read what a dry run printed on standard error.
-
-        Derivations that are not in the store, of which it says so last, are left out.
-        """
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr).partition(
-            "don't know how to build these paths"
-        )[0]
-        derivations = re.findall(r"^\s+(/\S+\.drv)\b", plain, re.MULTILINE)
-        return cls(done.returncode == 0, derivations, done.stderr)
-
-    def named(self) -> list[str]:
-        """The derivations that the message names: of a failed evaluation, among them
-        those that it wanted built (Nix manual, "Import From Derivation").
-
-        >>> Answer(False, [], "error: builder for '/nix/store/0-a.drv' failed").named()
-        ['/nix/store/0-a.drv']
-        """
-        return sorted(set(re.findall(r"/[^\s'\"‘’]+\.drv\b", self.message)))
-
-
 class Nix:
     """A Nix on this machine."""
 
@@ -244,15 +212,15 @@ class Nix:
         self._settings: Optional[dict[str, bool]] = None
 
     def run(
-        self, words: Sequence[str], quiet: bool = False, program: str = "nix"
+        self, words: Sequence[str], quiet: bool = False, name: str = "nix"
     ) -> "subprocess.CompletedProcess[str]":
         """Run `nix` and keep what it prints; quiet: its standard error as well.
 
-        Raises MirrorError where there is none.
+        name: of another program of Nix. Raises MirrorError where there is none.
         """
         try:
             return subprocess.run(
-                [program, *words],
+                [name, *words],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -333,16 +301,20 @@ class Nix:
 
     def unbuilt(self, words: Sequence[str]) -> Answer:
         """What a `nix build` with these words would build: a dry run's own answer."""
-        return Answer.of(self.run(["build", "--dry-run", "--no-link", *words], True))
+        return self.ask(["build", "--dry-run", "--no-link", *words])
+
+    def ask(self, words: Sequence[str], name: str = "nix") -> Answer:
+        """Run `nix` for what its log says; name: of another program of Nix."""
+        return Answer.of(self.run([*words, *nix_log.OPTIONS], True, name))
 
     def unbuilt_derivations(
         self, derivations: Sequence[str], settings: Sequence[str] = ()
     ) -> Answer:
         """What building these derivations would build; settings: Nix's options."""
         if not derivations:
-            return Answer(True, [], "")
+            return Answer(True, [], [], "")
         words = ["--realise", "--dry-run", *settings, *derivations]
-        return Answer.of(self.run(words, True, "nix-store"))
+        return self.ask(words, "nix-store")
 
     def input_derivations(self, words: Sequence[str]) -> list[str]:
         """The derivations that the derivations of these installables directly need.
@@ -353,28 +325,37 @@ class Nix:
         if done.returncode != 0 or not done.stdout.split():
             return []
         words = ["--query", "--references", *done.stdout.split()]
-        done = self.run(words, quiet=True, program="nix-store")
+        done = self.run(words, quiet=True, name="nix-store")
         return [path for path in done.stdout.split() if path.endswith(".drv")]
 
     def locked_files(self, derivations: Iterable[str]) -> list[LockedFile]:
         """Those of the derivations that stand for a file of a lock.
 
-        Newer Nix shows derivations by `nix derivation show`, and yet newer below the
-        key "derivations".
+        Those that the store does not have, as where a dry run lists what it cannot build,
+        are left out. Newest Nix shows them below the key "derivations".
         """
         paths = sorted(set(derivations))
-        if not paths:
-            return []
-        done = self.run(["show-derivation", *paths], quiet=True)
+        done = self._show(paths)
         if done.returncode != 0:
-            done = self.run(["derivation", "show", *paths], quiet=True)
+            words = ["--check-validity", "--print-invalid", *paths]
+            unknown = self.run(words, quiet=True, name="nix-store").stdout.split()
+            paths = [path for path in paths if path not in unknown]
+            done = self._show(paths)
         if done.returncode != 0:
-            cause = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise MirrorError(f"nix derivation show: {cause.strip()}")
+            raise MirrorError(f"nix derivation show: {program.cause(done.stderr)}")
         content = json.loads(done.stdout)
         content = content.get("derivations", content)
         files = map(LockedFile.from_derivation, content.values())
         return [file for file in files if file is not None]
+
+    def _show(self, paths: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+        """Have derivations printed as JSON; newer Nix has another command for that."""
+        if not paths:
+            return subprocess.CompletedProcess([], 0, "{}", "")
+        done = self.run(["show-derivation", *paths], quiet=True)
+        if done.returncode != 0:
+            done = self.run(["derivation", "show", *paths], quiet=True)
+        return done
 
     def evaluate(self, words: Sequence[str]) -> Any:
         """What `nix eval --json` prints for these words; None where it fails."""
