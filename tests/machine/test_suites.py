@@ -67,6 +67,17 @@ def test_an_image(project: Project, image: str, suite: str, attribute: str) -> N
 
 
 @pytest.mark.parametrize(
+    "image, suite",
+    [
+        *(("image-full", "bullseye"), ("image-python311", "bookworm")),
+        *(("image-python311-full", "bookworm"), ("image-python313-full", TOOLS)),
+    ],
+)
+def test_a_platform_image(project: Project, image: str, suite: str) -> None:
+    assert strangers(project, f"{project.base}#{image}", {suite, TOOLS}) == []
+
+
+@pytest.mark.parametrize(
     "installable", ["checks.x86_64-linux.tests", "devShells.x86_64-linux.default"]
 )
 def test_a_project_on_the_tools_own_release(project: Project, installable: str) -> None:

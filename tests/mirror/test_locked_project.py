@@ -184,7 +184,12 @@ def test_an_edit_makes_a_lock_old() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["app-example", "nix/platform", "nix/poetry", "nix/checks"]
+    "folder",
+    [
+        *("app-example", "nix/checks", "nix/sbom", "nix/template"),
+        *("nix/platform", "nix/platform/current", "nix/poetry", "nix/poetry/current"),
+        *("tests/image/compiled_wheels", "tests/image/compiled_wheels_current"),
+    ],
 )
 def test_the_repositorys_own_locks_are_up_to_date(folder: str) -> None:
     own, lock = (
