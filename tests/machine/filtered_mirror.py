@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Optional
+from urllib.parse import quote, unquote
 
 SECONDS = 60
 
@@ -38,7 +39,9 @@ def upstream_roots() -> dict[str, str]:
 
 @dataclass
 class Faults:
-    """What is wrong with a mirror. Paths are such as "/debian/dists/trixie/InRelease".
+    """What is wrong with a mirror.
+
+    Paths are such as "/debian/dists/trixie/InRelease", without percent-encoding.
 
     missing: patterns of paths that are answered with 404, as re.fullmatch takes them;
     present: patterns of those that are passed on all the same; altered: what stands in
@@ -80,7 +83,7 @@ class Request(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with what the upstream mirror has, or with a fault."""
-        path = self.path.partition("?")[0]
+        path = unquote(self.path.partition("?")[0])
         content = None
         if not self.server.faults.is_missing(path):
             content = self.server.faults.substitute(path)
@@ -156,7 +159,7 @@ class FilteredMirror(ThreadingHTTPServer):
             if not kept.exists():
                 self.cache.mkdir(parents=True, exist_ok=True)
                 part = kept.with_name(f"{kept.name}.{os.getpid()}.part")
-                part.write_bytes(self.ask(self.roots[archive] + rest))
+                part.write_bytes(self.ask(self.roots[archive] + quote(rest)))
                 part.rename(kept)
             content = kept.read_bytes()
         return content or None
