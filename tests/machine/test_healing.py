@@ -27,6 +27,7 @@ APT_CONFIGURATION = """\
 Dir::Etc::sourcelist "{folder}/sources.list";
 Dir::Etc::sourceparts "-";
 Dir::State "{folder}/state";
+Dir::State::lists "{folder}/lists";
 #clear Acquire::Snapshots;
 """
 
@@ -104,7 +105,8 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkout(clone: Path, tmp_path: Path, upstream: Path) -> Iterator[Checkout]:
     """A clone on a machine whose apt has main and security archive of one mirror."""
     machine = tmp_path / "machine"
-    (machine / "state/lists/partial").mkdir(parents=True)
+    for name in ("state", "lists/partial"):
+        (machine / name).mkdir(parents=True)
     (machine / "apt.conf").write_text(APT_CONFIGURATION.format(folder=machine))
     with FilteredMirror(upstream) as mirror:
         checkout = Checkout(clone, machine, mirror)
@@ -134,6 +136,14 @@ def test_files_that_are_gone_are_replaced(checkout: Checkout) -> None:
     assert re.fullmatch(pattern, moved)
     assert digests.startswith("mirror: note: digests of images differ")
     assert run(checkout.clone, "git", "status", "--porcelain").stdout == ""
+
+
+def test_the_machine_keeps_its_package_lists(checkout: Checkout) -> None:
+    known = checkout.machine / "lists/host_dists_trixie_InRelease"
+    known.write_text("known")
+    checkout.commit_pins(outdate, "tzdata")
+    assert checkout.fetch().returncode == 0
+    assert sorted(checkout.machine.glob("lists/*Release")) == [known]
 
 
 def test_the_next_run_asks_no_mirror(checkout: Checkout) -> None:
