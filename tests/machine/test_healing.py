@@ -77,7 +77,9 @@ class Checkout:
             **variables,
         }
         words = ["./mirror", "fetch", INSTALLABLE]
-        return run(self.clone, *words, check=False, environment=environment)
+        done: "subprocess.CompletedProcess[str]"
+        done = run(self.clone, *words, check=False, environment=environment)
+        return done
 
     def refusal(self, **variables: str) -> str:
         """Let `./mirror fetch` fail; returns its last line and asserts that no pin moved."""
@@ -211,4 +213,3 @@ def test_a_release_that_no_mirror_carries(checkout: Checkout) -> None:
     checkout.mirror.faults = Faults(missing=indexes_of("bullseye"))
     line = checkout.refusal()
     assert "Debian 11 (bullseye)" in line and "MIRROR_DEBIAN" in line
-
