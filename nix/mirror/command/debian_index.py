@@ -171,6 +171,7 @@ class SuiteIndex:
         """
         settings = {
             "Dir::State": self.folder / "state",
+            "Dir::State::lists": self.folder / "state/lists",
             "Dir::State::status": self.folder / "state/status",
             "Dir::Cache": self.folder / "cache",
             "Dir::Etc::sourcelist": self.folder / "etc/sources.list",

@@ -1,0 +1,215 @@
+"""Pins that leave the mirrors: replaced by what signed indexes offer, and by nothing else.
+
+The mirrors are those of apt, behind one that has faults; so the signatures are Debian's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import run
+from .filtered_mirror import Faults, FilteredMirror, indexes_of
+
+LOCK = Path("nix/mirror/debian/lock.json")
+INSTALLABLE = ".#app-example"
+
+APT_CONFIGURATION = """\
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::State "{folder}/state";
+Dir::State::lists "{folder}/lists";
+#clear Acquire::Snapshots;
+"""
+
+# A version with this at its end is earlier than the one without (deb-version(7)).
+EARLIER = "~earlier"
+
+Pin = dict[str, Any]
+
+
+def outdate(pin: Pin) -> None:
+    """Let a pin be one of an earlier version, whose file is on no mirror any more."""
+    pin["version"] += EARLIER
+    pin["location"] = pin["location"].replace(".deb", f"{EARLIER}.deb")
+    pin["sha256"] = hashlib.sha256(pin["location"].encode()).hexdigest()
+
+
+def give_another_hash(pin: Pin) -> None:
+    """Let a pin want other content than its file has."""
+    pin["sha256"] = hashlib.sha256(pin["location"].encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A clone, and a machine's configuration of apt."""
+
+    clone: Path
+    machine: Path
+    mirror: FilteredMirror
+
+    def commit_pins(self, change: Callable[[Pin], None], *packages: str) -> None:
+        """Change the pins of packages, and commit that."""
+        lock = json.loads((self.clone / LOCK).read_text())
+        found = [pin for pins in lock.values() for pin in pins]
+        for pin in [one for one in found if one["package"] in packages]:
+            change(pin)
+        (self.clone / LOCK).write_text(json.dumps(lock, indent=1, sort_keys=True))
+        identity = ["-c", "user.name=test", "-c", "user.email=test@test.invalid"]
+        run(self.clone, "git", *identity, "commit", "--quiet", "--all", "-m", "pins")
+
+    def fetch(self, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run `./mirror fetch` with a cache of its own and this apt's configuration."""
+        environment = {
+            **{name: os.environ[name] for name in os.environ if name != "MIRROR_LOCKED"},
+            "APT_CONFIG": str(self.machine / "apt.conf"),
+            "MIRROR_DEBIAN": "",
+            "XDG_CACHE_HOME": str(self.machine / "cache"),
+            **variables,
+        }
+        words = ["./mirror", "fetch", INSTALLABLE]
+        done: "subprocess.CompletedProcess[str]"
+        done = run(self.clone, *words, check=False, environment=environment)
+        return done
+
+    def refusal(self, **variables: str) -> str:
+        """Let `./mirror fetch` fail; returns its last line and asserts that no pin moved."""
+        done = self.fetch(**variables)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        lines = done.stderr.splitlines()
+        assert all(line.startswith("mirror: ") for line in lines)
+        assert not any("in the place of" in line for line in lines)
+        assert not list(self.machine.glob("cache/nix-mirror/overlays/*"))
+        return lines[-1]
+
+    def asked_for(self, pattern: str) -> list[tuple[str, int]]:
+        """Return the answers of the mirror for paths that fit."""
+        return [one for one in self.mirror.answered if re.search(pattern, one[0])]
+
+
+@pytest.fixture(scope="session")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What all tests have from apt's mirrors."""
+    return tmp_path_factory.mktemp("upstream")
+
+
+@pytest.fixture
+def checkout(clone: Path, tmp_path: Path, upstream: Path) -> Iterator[Checkout]:
+    """A clone on a machine whose apt has main and security archive of one mirror."""
+    machine = tmp_path / "machine"
+    for name in ("state", "lists/partial"):
+        (machine / name).mkdir(parents=True)
+    (machine / "apt.conf").write_text(APT_CONFIGURATION.format(folder=machine))
+    with FilteredMirror(upstream) as mirror:
+        checkout = Checkout(clone, machine, mirror)
+        use_archives(checkout, "debian", "debian-security")
+        yield checkout
+
+
+def use_archives(checkout: Checkout, *archives: str) -> None:
+    """Configure apt with these archives of the mirror."""
+    names = {"debian": "trixie", "debian-security": "trixie-security"}
+    lines = [f"deb {checkout.mirror.root(one)} {names[one]} main\n" for one in archives]
+    (checkout.machine / "sources.list").write_text("".join(lines))
+
+
+def test_files_that_are_gone_are_replaced(checkout: Checkout) -> None:
+    checkout.commit_pins(outdate, "tzdata", "libssl1.1")
+    done = checkout.fetch()
+    assert done.returncode == 0, done.stderr
+    *asking, moved, digests = [
+        line for line in done.stderr.splitlines() if "fetching" not in line
+    ]
+    assert sorted(asking) == [
+        f"mirror: no mirror has 1 file of {release}: asking its signed indexes"
+        for release in ("Debian 11 (bullseye)", "Debian 13 (trixie)")
+    ]
+    pattern = r"mirror: note: .*: libssl1\.1 \S+~earlier -> \S+, tzdata \S+~earlier -> \S+"
+    assert re.fullmatch(pattern, moved)
+    assert digests.startswith("mirror: note: digests of images differ")
+    assert run(checkout.clone, "git", "status", "--porcelain").stdout == ""
+
+
+def test_the_machine_keeps_its_package_lists(checkout: Checkout) -> None:
+    known = checkout.machine / "lists/host_dists_trixie_InRelease"
+    known.write_text("known")
+    checkout.commit_pins(outdate, "tzdata")
+    assert checkout.fetch().returncode == 0
+    assert sorted(checkout.machine.glob("lists/*Release")) == [known]
+
+
+def test_the_next_run_asks_no_mirror(checkout: Checkout) -> None:
+    checkout.commit_pins(outdate, "tzdata")
+    assert checkout.fetch().returncode == 0
+    checkout.mirror.answered.clear()
+    done = checkout.fetch()
+    assert done.returncode == 0
+    (reminder,) = done.stderr.splitlines()
+    assert "in the place of" in reminder and "tzdata" in reminder
+    assert checkout.mirror.answered == []
+
+
+def test_locked_pins_are_not_replaced(checkout: Checkout) -> None:
+    checkout.commit_pins(outdate, "tzdata")
+    line = checkout.refusal(MIRROR_LOCKED="1")
+    assert "all~earlier.deb" in line and "HTTP 404" in line and "--locked" in line
+    assert checkout.asked_for("/dists/") == []
+
+
+def test_other_content_is_never_replaced(checkout: Checkout) -> None:
+    checkout.commit_pins(give_another_hash, "tzdata")
+    line = checkout.refusal()
+    assert "/tzdata_" in line and "sha256" in line
+    assert checkout.asked_for("/dists/") == []
+
+
+def test_other_content_beside_a_file_that_is_gone(checkout: Checkout) -> None:
+    checkout.commit_pins(give_another_hash, "tzdata")
+    checkout.commit_pins(outdate, "libssl1.1")
+    checkout.refusal()
+    assert checkout.asked_for("/dists/") == []
+
+
+@pytest.mark.parametrize("changed", ["InRelease", "Packages"])
+def test_a_changed_index_is_not_believed(checkout: Checkout, changed: str) -> None:
+    checkout.commit_pins(outdate, "tzdata")
+    path = "/debian/dists/trixie/InRelease"
+    release = checkout.mirror.upstream(path)
+    assert release
+    if changed == "InRelease":
+        tampered = release.replace(b"\nOrigin: Debian\n", b"\nOrigin: Debiam\n")
+        assert tampered != release
+        checkout.mirror.faults = Faults(altered={path: tampered})
+    else:
+        packages = r"/debian/dists/trixie/main/binary-amd64/.+"
+        checkout.mirror.faults = Faults(altered={packages: b"Package: tzdata\n"})
+    line = checkout.refusal()
+    assert "all~earlier.deb of Debian 13 (trixie) is on no mirror" in line
+    assert "with a signature that this machine trusts" in line
+
+
+def test_the_security_archive_beside_the_main_one(checkout: Checkout) -> None:
+    use_archives(checkout, "debian")
+    checkout.commit_pins(outdate, "libssl1.1")
+    done = checkout.fetch()
+    assert done.returncode == 0, done.stderr
+    assert checkout.asked_for("^/debian-security/pool/.*/libssl1.1_.*~earlier")
+    read = checkout.asked_for("^/debian-security/dists/bullseye-security/InRelease")
+    assert (read[0][0], 200) in read
+
+
+def test_a_release_that_no_mirror_carries(checkout: Checkout) -> None:
+    checkout.commit_pins(outdate, "libssl1.1")
+    checkout.mirror.faults = Faults(missing=indexes_of("bullseye"))
+    line = checkout.refusal()
+    assert "Debian 11 (bullseye)" in line and "MIRROR_DEBIAN" in line
