@@ -195,8 +195,8 @@ def moves_of(before: Lock, after: Lock) -> list[Move]:
 def summary(found: Sequence[Move], most: int = 12) -> str:
     """Return moves as a part of a line; of many, the first ones.
 
-    >>> summary([Move("a", "1", "2"), Move("b", "", "1")])
-    'a 1 -> 2, b 1 (new)'
+    >>> summary([Move("a", "1", ""), Move("b", "", "1")])
+    'a 1 (not needed any more), b 1 (new)'
     """
     more = f", and {len(found) - most} more" if len(found) > most else ""
     return ", ".join(map(str, found[:most])) + more
