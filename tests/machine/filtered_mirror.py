@@ -33,7 +33,9 @@ def upstream_roots() -> dict[str, str]:
     roots: dict[str, str] = {}
     for root in done.stdout.split():
         if root.startswith(("http://", "https://")):
-            roots.setdefault(root.rstrip("/").rpartition("/")[2], root.rstrip("/") + "/")
+            roots.setdefault(
+                root.rstrip("/").rpartition("/")[2], root.rstrip("/") + "/"
+            )
     return roots
 
 

@@ -70,7 +70,9 @@ class Checkout:
     def fetch(self, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run `./mirror fetch` with a cache of its own and this apt's configuration."""
         environment = {
-            **{name: os.environ[name] for name in os.environ if name != "MIRROR_LOCKED"},
+            **{
+                name: os.environ[name] for name in os.environ if name != "MIRROR_LOCKED"
+            },
             "APT_CONFIG": str(self.machine / "apt.conf"),
             "MIRROR_DEBIAN": "",
             "XDG_CACHE_HOME": str(self.machine / "cache"),
@@ -134,7 +136,9 @@ def test_files_that_are_gone_are_replaced(checkout: Checkout) -> None:
         f"mirror: no mirror has 1 file of {release}: asking its signed indexes"
         for release in ("Debian 11 (bullseye)", "Debian 13 (trixie)")
     ]
-    pattern = r"mirror: note: .*: libssl1\.1 \S+~earlier -> \S+, tzdata \S+~earlier -> \S+"
+    pattern = (
+        r"mirror: note: .*: libssl1\.1 \S+~earlier -> \S+, tzdata \S+~earlier -> \S+"
+    )
     assert re.fullmatch(pattern, moved)
     assert digests.startswith("mirror: note: digests of images differ")
     assert run(checkout.clone, "git", "status", "--porcelain").stdout == ""
