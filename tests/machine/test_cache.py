@@ -57,7 +57,7 @@ class Cache:
     ) -> "subprocess.CompletedProcess[str]":
         """Build on a machine with a store and a cache of its own, next to nothing in them."""
         words = ["nix", "build", "--no-link", "--store", str(machine / "store")]
-        return run(
+        done: "subprocess.CompletedProcess[str]" = run(
             clone,
             *("./mirror", *words, installable),
             environment={
@@ -69,6 +69,7 @@ class Cache:
                 "XDG_CACHE_HOME": str(machine / "cache"),
             },
         )
+        return done
 
 
 @pytest.fixture(scope="module")
