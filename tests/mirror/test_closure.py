@@ -30,7 +30,7 @@ elif arguments[:2] == ['path-info', '--derivation']:
         if '#' in word:
             print('/nix/store/0-' + word.rpartition('.')[2].strip('"') + '.drv')
 elif arguments[0] == 'show-derivation':
-    described = {'kind': 'debian', 'location': 'pool/a.deb', 'sha256': '00'}
+    described = {'kind': 'debian', 'location': 'pool/a.deb', 'sha256': '00' * 32}
     environment = {'mirrorFile': json.dumps(described), 'name': 'a', 'out': '/s/a'}
     print(json.dumps({drv: {'env': environment} for drv in arguments[1:]}))
 """
@@ -87,7 +87,7 @@ def test_requisites() -> None:
     assert "/nix/store/0-output" not in closure.requisites()
     assert "/nix/store/0-output" in closure.requisites(outputs=True)
     (file,) = closure.locked_files()
-    assert (file.location, file.sha256) == ("pool/a.deb", "00")
+    assert (file.location, file.sha256) == ("pool/a.deb", "00" * 32)
 
 
 def test_what_does_not_evaluate(capfd: pytest.CaptureFixture[str]) -> None:
