@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +99,45 @@ class Checkout:
         return [one for one in self.mirror.answered if re.search(pattern, one[0])]
 
 
+@dataclass(frozen=True)
+class Signer:
+    """Somebody with a key of their own; public: the file of its public part."""
+
+    home: Path
+    public: Path
+
+    def gpg(self, *words: str, content: bytes = b"") -> bytes:
+        """Run gpg with the signer's keys."""
+        options = ["--homedir", str(self.home), "--batch", "--quiet", "--passphrase", ""]
+        done = subprocess.run(
+            ["gpg", *options, "--pinentry-mode", "loopback", *words],
+            input=content,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return done.stdout
+
+    def sign(self, release: bytes) -> bytes:
+        """Return an InRelease file with this signature in the place of its own."""
+        text = release.split(b"\n\n", 1)[1].partition(b"-----BEGIN PGP SIGNATURE")[0]
+        return self.gpg("--clear-sign", content=text)
+
+
+@pytest.fixture(scope="session")
+def signer() -> Iterator[Signer]:
+    """A signer whom no machine knows by itself."""
+    if shutil.which("gpg") is None:
+        pytest.skip("needs gpg")
+    # In a short path, as that of the agent's socket is limited.
+    with tempfile.TemporaryDirectory() as folder:
+        found = Signer(Path(folder), Path(folder) / "public.gpg")
+        found.gpg("--quick-generate-key", "Signer", "default", "default", "never")
+        found.public.write_bytes(found.gpg("--export"))
+        yield found
+        words = ["gpgconf", "--homedir", folder, "--kill", "gpg-agent"]
+        subprocess.run(words, check=True)
+
+
 @pytest.fixture(scope="session")
 def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What all tests have from apt's mirrors."""
@@ -159,6 +200,24 @@ def test_the_next_run_asks_no_mirror(checkout: Checkout) -> None:
     assert checkout.mirror.answered == []
 
 
+def test_the_kernel_has_another_name_in_each_version(checkout: Checkout) -> None:
+    lock = json.loads((checkout.clone / LOCK).read_text())
+    (kernel,) = lock["linux"]
+
+    def rename(pin: Pin) -> None:
+        outdate(pin)
+        pin["package"] = "linux-image-6.1.0-cloud-amd64"
+
+    checkout.commit_pins(rename, kernel["package"])
+    checkout.commit_pins(outdate, "tzdata")
+    done = checkout.fetch()
+    assert done.returncode == 0, done.stderr
+    (moved,) = [line for line in done.stderr.splitlines() if "in the place of" in line]
+    former = r"linux-image-6\.1\.0-cloud-amd64 \S+ \(not needed any more\)"
+    assert re.search(former, moved)
+    assert re.search(r"linux-image-\S+-cloud-amd64 \S+ \(new\)", moved)
+
+
 def test_locked_pins_are_not_replaced(checkout: Checkout) -> None:
     checkout.commit_pins(outdate, "tzdata")
     line = checkout.refusal(MIRROR_LOCKED="1")
@@ -196,6 +255,30 @@ def test_a_changed_index_is_not_believed(checkout: Checkout, changed: str) -> No
     line = checkout.refusal()
     assert "all~earlier.deb of Debian 13 (trixie) is on no mirror" in line
     assert "with a signature that this machine trusts" in line
+
+
+def use_signer(checkout: Checkout, signer: Signer) -> None:
+    """Let the mirror sign the main archive's index itself."""
+    path = "/debian/dists/trixie/InRelease"
+    release = checkout.mirror.upstream(path)
+    assert release
+    checkout.mirror.faults = Faults(altered={path: signer.sign(release)})
+
+
+def test_an_index_that_a_stranger_signed(checkout: Checkout, signer: Signer) -> None:
+    use_signer(checkout, signer)
+    checkout.commit_pins(outdate, "tzdata")
+    assert "with a signature that this machine trusts" in checkout.refusal()
+
+
+def test_a_mirror_whose_own_key_apt_names(checkout: Checkout, signer: Signer) -> None:
+    use_signer(checkout, signer)
+    source = f"deb [signed-by={signer.public}] {checkout.mirror.root()} trixie main\n"
+    (checkout.machine / "sources.list").write_text(source)
+    checkout.commit_pins(outdate, "tzdata")
+    done = checkout.fetch()
+    assert done.returncode == 0, done.stderr
+    assert "in the place of pins" in done.stderr
 
 
 def test_the_security_archive_beside_the_main_one(checkout: Checkout) -> None:
