@@ -69,23 +69,27 @@ class Checkout:
         identity = ["-c", "user.name=test", "-c", "user.email=test@test.invalid"]
         run(self.clone, "git", *identity, "commit", "--quiet", "--all", "-m", "pins")
 
-    def fetch(self, **variables: str) -> "subprocess.CompletedProcess[str]":
+    def fetch(
+        self, *options: str, **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
         """Run `./mirror fetch` with a cache of its own and this apt's configuration."""
         environment = {
-            **{name: os.environ[name] for name in os.environ if name != "MIRROR_LOCKED"},
+            **{
+                name: os.environ[name] for name in os.environ if name != "MIRROR_LOCKED"
+            },
             "APT_CONFIG": str(self.machine / "apt.conf"),
             "MIRROR_DEBIAN": "",
             "XDG_CACHE_HOME": str(self.machine / "cache"),
             **variables,
         }
-        words = ["./mirror", "fetch", INSTALLABLE]
+        words = ["./mirror", *options, "fetch", INSTALLABLE]
         done: "subprocess.CompletedProcess[str]"
         done = run(self.clone, *words, check=False, environment=environment)
         return done
 
-    def refusal(self, **variables: str) -> str:
+    def refusal(self, *options: str, **variables: str) -> str:
         """Let `./mirror fetch` fail; returns its last line and asserts that no pin moved."""
-        done = self.fetch(**variables)
+        done = self.fetch(*options, **variables)
         assert done.returncode == 1
         assert done.stdout == ""
         lines = done.stderr.splitlines()
@@ -108,7 +112,14 @@ class Signer:
 
     def gpg(self, *words: str, content: bytes = b"") -> bytes:
         """Run gpg with the signer's keys."""
-        options = ["--homedir", str(self.home), "--batch", "--quiet", "--passphrase", ""]
+        options = [
+            "--homedir",
+            str(self.home),
+            "--batch",
+            "--quiet",
+            "--passphrase",
+            "",
+        ]
         done = subprocess.run(
             ["gpg", *options, "--pinentry-mode", "loopback", *words],
             input=content,
@@ -175,7 +186,9 @@ def test_files_that_are_gone_are_replaced(checkout: Checkout) -> None:
         f"mirror: no mirror has 1 file of {release}: asking its signed indexes"
         for release in ("Debian 11 (bullseye)", "Debian 13 (trixie)")
     ]
-    pattern = r"mirror: note: .*: libssl1\.1 \S+~earlier -> \S+, tzdata \S+~earlier -> \S+"
+    pattern = (
+        r"mirror: note: .*: libssl1\.1 \S+~earlier -> \S+, tzdata \S+~earlier -> \S+"
+    )
     assert re.fullmatch(pattern, moved)
     assert digests.startswith("mirror: note: digests of images differ")
     assert run(checkout.clone, "git", "status", "--porcelain").stdout == ""
@@ -218,9 +231,13 @@ def test_the_kernel_has_another_name_in_each_version(checkout: Checkout) -> None
     assert re.search(r"linux-image-\S+-cloud-amd64 \S+ \(new\)", moved)
 
 
-def test_locked_pins_are_not_replaced(checkout: Checkout) -> None:
+@pytest.mark.parametrize("option", [True, False])
+def test_locked_pins_are_not_replaced(checkout: Checkout, option: bool) -> None:
     checkout.commit_pins(outdate, "tzdata")
-    line = checkout.refusal(MIRROR_LOCKED="1")
+    if option:
+        line = checkout.refusal("--locked")
+    else:
+        line = checkout.refusal(MIRROR_LOCKED="1")
     assert "all~earlier.deb" in line and "HTTP 404" in line and "--locked" in line
     assert checkout.asked_for("/dists/") == []
 
