@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +69,9 @@ class Checkout:
         identity = ["-c", "user.name=test", "-c", "user.email=test@test.invalid"]
         run(self.clone, "git", *identity, "commit", "--quiet", "--all", "-m", "pins")
 
-    def fetch(self, **variables: str) -> "subprocess.CompletedProcess[str]":
+    def fetch(
+        self, *options: str, **variables: str
+    ) -> "subprocess.CompletedProcess[str]":
         """Run `./mirror fetch` with a cache of its own and this apt's configuration."""
         environment = {
             **{
@@ -78,14 +82,14 @@ class Checkout:
             "XDG_CACHE_HOME": str(self.machine / "cache"),
             **variables,
         }
-        words = ["./mirror", "fetch", INSTALLABLE]
+        words = ["./mirror", *options, "fetch", INSTALLABLE]
         done: "subprocess.CompletedProcess[str]"
         done = run(self.clone, *words, check=False, environment=environment)
         return done
 
-    def refusal(self, **variables: str) -> str:
+    def refusal(self, *options: str, **variables: str) -> str:
         """Let `./mirror fetch` fail; returns its last line and asserts that no pin moved."""
-        done = self.fetch(**variables)
+        done = self.fetch(*options, **variables)
         assert done.returncode == 1
         assert done.stdout == ""
         lines = done.stderr.splitlines()
@@ -97,6 +101,52 @@ class Checkout:
     def asked_for(self, pattern: str) -> list[tuple[str, int]]:
         """Return the answers of the mirror for paths that fit."""
         return [one for one in self.mirror.answered if re.search(pattern, one[0])]
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Somebody with a key of their own; public: the file of its public part."""
+
+    home: Path
+    public: Path
+
+    def gpg(self, *words: str, content: bytes = b"") -> bytes:
+        """Run gpg with the signer's keys."""
+        options = [
+            "--homedir",
+            str(self.home),
+            "--batch",
+            "--quiet",
+            "--passphrase",
+            "",
+        ]
+        done = subprocess.run(
+            ["gpg", *options, "--pinentry-mode", "loopback", *words],
+            input=content,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return done.stdout
+
+    def sign(self, release: bytes) -> bytes:
+        """Return an InRelease file with this signature in the place of its own."""
+        text = release.split(b"\n\n", 1)[1].partition(b"-----BEGIN PGP SIGNATURE")[0]
+        return self.gpg("--clear-sign", content=text)
+
+
+@pytest.fixture(scope="session")
+def signer() -> Iterator[Signer]:
+    """A signer whom no machine knows by itself."""
+    if shutil.which("gpg") is None:
+        pytest.skip("needs gpg")
+    # In a short path, as that of the agent's socket is limited.
+    with tempfile.TemporaryDirectory() as folder:
+        found = Signer(Path(folder), Path(folder) / "public.gpg")
+        found.gpg("--quick-generate-key", "Signer", "default", "default", "never")
+        found.public.write_bytes(found.gpg("--export"))
+        yield found
+        words = ["gpgconf", "--homedir", folder, "--kill", "gpg-agent"]
+        subprocess.run(words, check=True)
 
 
 @pytest.fixture(scope="session")
@@ -163,9 +213,31 @@ def test_the_next_run_asks_no_mirror(checkout: Checkout) -> None:
     assert checkout.mirror.answered == []
 
 
-def test_locked_pins_are_not_replaced(checkout: Checkout) -> None:
+def test_the_kernel_has_another_name_in_each_version(checkout: Checkout) -> None:
+    lock = json.loads((checkout.clone / LOCK).read_text())
+    (kernel,) = lock["linux"]
+
+    def rename(pin: Pin) -> None:
+        outdate(pin)
+        pin["package"] = "linux-image-6.1.0-cloud-amd64"
+
+    checkout.commit_pins(rename, kernel["package"])
     checkout.commit_pins(outdate, "tzdata")
-    line = checkout.refusal(MIRROR_LOCKED="1")
+    done = checkout.fetch()
+    assert done.returncode == 0, done.stderr
+    (moved,) = [line for line in done.stderr.splitlines() if "in the place of" in line]
+    former = r"linux-image-6\.1\.0-cloud-amd64 \S+ \(not needed any more\)"
+    assert re.search(former, moved)
+    assert re.search(r"linux-image-\S+-cloud-amd64 \S+ \(new\)", moved)
+
+
+@pytest.mark.parametrize("option", [True, False])
+def test_locked_pins_are_not_replaced(checkout: Checkout, option: bool) -> None:
+    checkout.commit_pins(outdate, "tzdata")
+    if option:
+        line = checkout.refusal("--locked")
+    else:
+        line = checkout.refusal(MIRROR_LOCKED="1")
     assert "all~earlier.deb" in line and "HTTP 404" in line and "--locked" in line
     assert checkout.asked_for("/dists/") == []
 
@@ -200,6 +272,30 @@ def test_a_changed_index_is_not_believed(checkout: Checkout, changed: str) -> No
     line = checkout.refusal()
     assert "all~earlier.deb of Debian 13 (trixie) is on no mirror" in line
     assert "with a signature that this machine trusts" in line
+
+
+def use_signer(checkout: Checkout, signer: Signer) -> None:
+    """Let the mirror sign the main archive's index itself."""
+    path = "/debian/dists/trixie/InRelease"
+    release = checkout.mirror.upstream(path)
+    assert release
+    checkout.mirror.faults = Faults(altered={path: signer.sign(release)})
+
+
+def test_an_index_that_a_stranger_signed(checkout: Checkout, signer: Signer) -> None:
+    use_signer(checkout, signer)
+    checkout.commit_pins(outdate, "tzdata")
+    assert "with a signature that this machine trusts" in checkout.refusal()
+
+
+def test_a_mirror_whose_own_key_apt_names(checkout: Checkout, signer: Signer) -> None:
+    use_signer(checkout, signer)
+    source = f"deb [signed-by={signer.public}] {checkout.mirror.root()} trixie main\n"
+    (checkout.machine / "sources.list").write_text(source)
+    checkout.commit_pins(outdate, "tzdata")
+    done = checkout.fetch()
+    assert done.returncode == 0, done.stderr
+    assert "in the place of pins" in done.stderr
 
 
 def test_the_security_archive_beside_the_main_one(checkout: Checkout) -> None:
