@@ -78,7 +78,7 @@ let
   digests = import ./digests.nix {
     inherit pkgs toolPython;
     images = recordedImages;
-    recorded = pkgs.recordedDigests;
+    recorded = pkgs.recordedDigests or null;
   };
 in
 {

@@ -1,5 +1,5 @@
 # The digests of all images are the recorded ones: whoever changes an image, sees it in a diff.
-# `recorded` holds for one package source alone; `record` writes it anew.
+# `recorded` is null where the package source says nothing of them; `record` writes it anew.
 { pkgs, toolPython, images, recorded }:
 
 let
@@ -15,6 +15,10 @@ in
 
   record = pkgs.writeShellScriptBin "record-digests" ''
     set -e
+    ${lib.optionalString (recorded == null) ''
+      echo "record-digests: these images are not of the locked packages of nix/mirror, whose digests are recorded: ./mirror --locked nix run .#record-digests" >&2
+      exit 1
+    ''}
     file=nix/mirror/digests.json
     if [ ! -f "$file" ]; then
       echo "record-digests: no $file here: start it in the repository's folder" >&2
