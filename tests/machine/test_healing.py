@@ -308,6 +308,14 @@ def test_the_security_archive_beside_the_main_one(checkout: Checkout) -> None:
     assert (read[0][0], 200) in read
 
 
+def test_without_security_updates_nothing_older_is_taken(checkout: Checkout) -> None:
+    use_archives(checkout, "debian")
+    checkout.mirror.faults = Faults(missing=["/debian-security/.*"])
+    checkout.commit_pins(outdate, "libssl1.1")
+    line = checkout.refusal()
+    assert "older than the pinned" in line and "MIRROR_DEBIAN" in line
+
+
 def test_a_release_that_no_mirror_carries(checkout: Checkout) -> None:
     checkout.commit_pins(outdate, "libssl1.1")
     checkout.mirror.faults = Faults(missing=indexes_of("bullseye"))

@@ -24,9 +24,7 @@ class Move:
             return f"{self.package} {self.after} (new)"
         if not self.after:
             return f"{self.package} {self.before} (not needed any more)"
-        is_older = not is_satisfied(self.after, ">=", self.before)
-        note = " (older)" if is_older else ""
-        return f"{self.package} {self.before} -> {self.after}{note}"
+        return f"{self.package} {self.before} -> {self.after}"
 
 
 class Replacement:
@@ -83,7 +81,8 @@ class Replacement:
         Packages of one source move together, as their dependencies on each other often
         name an exact version; so do those that a moved one wants newer, or that want
         the former version of a moved one.
-        Raises MirrorError where the indexes have nothing newer, or lack a package.
+        Raises MirrorError where the indexes have nothing newer, or lack a package: a
+        version older than the pinned one would bring back what security updates fixed.
         """
         while True:
             chosen = self.chosen()
@@ -100,6 +99,7 @@ class Replacement:
             ]
             result[name] = sorted(pins, key=lambda pin: pin.package)
         for name in self.sets:
+            self.refuse_older(name, result[name])
             for pin in result[name]:
                 if pin.sha256 in self.absent:
                     raise MirrorError(
@@ -108,6 +108,24 @@ class Replacement:
                         " one in MIRROR_DEBIAN"
                     )
         return result
+
+    def refuse_older(self, name: str, pins: Sequence[Pin]) -> None:
+        """Raise MirrorError where a pin of a set would give way to an older version."""
+        former = {pin.package: pin for pin in self.lock[name]}
+        sources = {pin.source: pin for pin in self.lock[name]}
+        for pin in pins:
+            before = former.get(pin.package)
+            if before is None and "meta" in self.sets[name]:
+                before = sources.get(pin.source)
+            if before is None or before.version == pin.version:
+                continue
+            if not is_satisfied(pin.version, ">=", before.version):
+                raise MirrorError(
+                    f"the Debian mirrors offer {pin.package} {pin.version} of"
+                    f" {self.index.suite}, which is older than the pinned {before.version}:"
+                    " name one that has the security updates in MIRROR_DEBIAN, or pin what"
+                    " there is: ./mirror lock"
+                )
 
     def chosen(self) -> dict[str, list[Stanza]]:
         """Return the entries that each set is to have: kept, replaced and new ones."""
