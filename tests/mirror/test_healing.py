@@ -131,10 +131,12 @@ def test_absent_files_are_replaced_and_said(
 
 
 def test_the_next_absence_adds_to_the_overlay(
-    releases: Releases, base: dict[str, str]
+    releases: Releases, base: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     healing.heal(absent(*LOCK["a"], **MISSING), base)
+    capfd.readouterr()
     healing.heal(absent(*LOCK["old"], **MISSING), base)
+    assert "any more: old 1 -> 2\n" in capfd.readouterr().err
     assert versions(base) == {"a": ["2"], "busybox": ["1"], "old": ["2"]}
     content = overlay.read(base)
     assert content and content["moved"] == "a 1 -> 2, old 1 -> 2"

@@ -153,6 +153,12 @@ def slow(
     return Slow(site, files)
 
 
+def heed_signals() -> None:
+    """Undo what the tests' own process was started to ignore, as with nohup(1)."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start() -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-IB", str(MIRROR_SET / "command"), "fetch", ".#a"],
@@ -160,6 +166,7 @@ def start() -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_signals,
     )
 
 

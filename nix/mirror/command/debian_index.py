@@ -122,6 +122,7 @@ class SuiteIndex:
         (folder / "state/status").touch()
         archives = [suite, f"{suite}-updates", f"{suite}-security"]
         lines = [(root, name) for root in roots.configured for name in archives]
+        self.trouble = ""
         self.carried = self.update(lines)
         lacking = {suite, f"{suite}-security"} - {name for _, name in self.carried}
         if lacking and roots.derived_at(""):
@@ -135,7 +136,7 @@ class SuiteIndex:
                 fix = "apt-get install debian-archive-keyring"
             raise NoSuite(
                 f"no Debian mirror carries {suite} with a signature that this machine"
-                f" trusts: {fix}"
+                f" trusts ({self.trouble}): {fix}"
             )
 
     def update(
@@ -152,7 +153,10 @@ class SuiteIndex:
             text += f"deb [{' '.join(options)}] {root} {name} main\n" if keys else ""
         (self.folder / "etc/sources.list").write_text(text)
         patience = [f"-oAcquire::{scheme}::Timeout={seconds}" for scheme in WEB]
-        self.run("apt-get", *(patience if seconds else []), "update", check=False)
+        done = self.run(
+            "apt-get", *(patience if seconds else []), "update", check=False
+        )
+        self.trouble = redacted(program.cause(done.stderr))
         words = ["--format", "$(REPO_URI) $(RELEASE) $(FILENAME)"]
         targets = self.run("apt-get", "indextargets", *words, "Created-By: Packages")
         carried = []

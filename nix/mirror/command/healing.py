@@ -40,7 +40,7 @@ def heal(error: AbsentFiles, base: Mapping[str, str]) -> None:
         )
     content = overlay.read(base)
     locks = content["locks"] if content else overlay.checkout_locks()
-    lock = pins.parse_lock(locks[LOCK])
+    before = lock = pins.parse_lock(locks[LOCK])
     original = pins.read_lock(MIRROR_SET / LOCK)
     sets = pins.read_toml(MIRROR_SET / SETS)
     suites = pins.read_toml(MIRROR_SET / SUITES)
@@ -69,7 +69,7 @@ def heal(error: AbsentFiles, base: Mapping[str, str]) -> None:
     moved = summary(moves_of(original, lock))
     overlay.write(base, {"locks": locks, "moved": moved})
     print(
-        f"mirror: note: {overlay.reminder({'moved': moved})}\n"
+        f"mirror: note: {overlay.reminder({'moved': summary(moves_of(before, lock))})}\n"
         "mirror: note: digests of images differ from those recorded;"
         " ./mirror --locked refuses instead, ./mirror lock pins anew",
         file=sys.stderr,
