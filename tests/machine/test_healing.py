@@ -30,6 +30,7 @@ Dir::Etc::sourcelist "{folder}/sources.list";
 Dir::Etc::sourceparts "-";
 Dir::State "{folder}/state";
 Dir::State::lists "{folder}/lists";
+Acquire::http::Proxy::127.0.0.1 "DIRECT";
 #clear Acquire::Snapshots;
 """
 
@@ -79,6 +80,7 @@ class Checkout:
             },
             "APT_CONFIG": str(self.machine / "apt.conf"),
             "MIRROR_DEBIAN": "",
+            "no_proxy": f"{os.environ.get('no_proxy', '')},127.0.0.1",
             "XDG_CACHE_HOME": str(self.machine / "cache"),
             **variables,
         }
