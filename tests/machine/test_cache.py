@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +18,9 @@ from pathlib import Path
 import pytest
 
 from .conftest import make_clone, run
+
+# Within which a small build ends whose cache accepts connections and never answers.
+SECONDS_WITHOUT_CACHE = 80
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -53,7 +58,7 @@ class Cache:
     asked_of_mirrors: list[str] = field(default_factory=list)
 
     def build(
-        self, clone: Path, machine: Path, installable: str, key: str = ""
+        self, clone: Path, machine: Path, installable: str, **variables: str
     ) -> "subprocess.CompletedProcess[str]":
         """Build on a machine with a store and a cache of its own, next to nothing in them."""
         words = ["nix", "build", "--no-link", "--store", str(machine / "store")]
@@ -63,10 +68,11 @@ class Cache:
             environment={
                 **os.environ,
                 "MIRROR_CACHE": self.url,
-                "MIRROR_CACHE_KEY": key or self.key,
+                "MIRROR_CACHE_KEY": self.key,
                 "MIRROR_DEBIAN": f"{self.mirrors}/debian",
                 "MIRROR_PYPI": f"{self.mirrors}/simple",
                 "XDG_CACHE_HOME": str(machine / "cache"),
+                **variables,
             },
         )
         return done
@@ -116,6 +122,23 @@ def test_what_another_key_signed_is_refused_and_built(
 ) -> None:
     name, _, value = cache.key.partition(":")
     installable = f"path:{base}/nix/mirror#tzdata"
-    done = cache.build(base, tmp_path, installable, f"other-{name}:{value}")
+    other = f"other-{name}:{value}"
+    done = cache.build(base, tmp_path, installable, MIRROR_CACHE_KEY=other)
     assert "is not signed by any of the keys in 'trusted-public-keys'" in done.stderr
     assert any(one.startswith("tzdata-") for one in built(done))
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_cache_that_does_not_answer_is_left(
+    listens: bool, cache: Cache, base: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen(100)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        started = time.monotonic()
+        installable = f"path:{base}/nix/mirror#busybox"
+        done = cache.build(base, tmp_path, installable, MIRROR_CACHE=url)
+    assert any(one.startswith("busybox-") for one in built(done))
+    assert time.monotonic() - started < SECONDS_WITHOUT_CACHE

@@ -84,6 +84,15 @@ def test_results_tools_and_sources_are_signed_and_copied(
     assert shown.endswith(":public\n")
 
 
+def test_a_password_is_not_shown(
+    base: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    cache.fill("https://team:word@cache.example/a", [], base)
+    assert "https://team:word@cache.example/a?compression=zstd" in Outputs.last.asked[1]
+    shown = capfd.readouterr().err
+    assert "MIRROR_CACHE=https://cache.example/a\n" in shown and "word" not in shown
+
+
 def test_the_key_is_made_once_for_this_user_only(
     base: dict[str, str], tmp_path: Path
 ) -> None:

@@ -10,16 +10,14 @@ from errors import MirrorError
 
 DESCRIPTION = """\
 Runs a Nix command where only mirrors of Debian and PyPI can be reached:
-
   ./mirror nix build .#image       ./mirror nix flake check       ./mirror nix develop
-
 What it does, in this order:
   1. installs what is missing (nix-bin, git, pip) with apt-get, and says so;
-  2. asks Nix, by a dry run, which files of the lock files the command needs and the
-     store lacks; fetches those, several at once, and checks each one's SHA-256 before
-     it enters the store;
+  2. asks Nix, by a dry run, which files of the lock files the command needs and neither
+     the store nor a binary cache has; fetches those, several at once, and checks each
+     one's SHA-256 before it enters the store;
   3. runs the command with the flake's inputs nixpkgs and poetry2nix swapped for
-     nix/mirror, the build sandbox on, no substituters. The exit status is Nix's.
+     nix/mirror, the build sandbox on. The exit status is Nix's.
 """
 
 EPILOG = """\
@@ -29,19 +27,14 @@ Where files come from, in this order:
             siblings of these, such as debian-security beside debian
   PyPI      pip's configuration files and variables; instead MIRROR_PYPI="URL ..."
 Proxies, certificates and credentials are those of apt (auth.conf) and pip (netrc), or
-stand in the URLs; none is ever shown. All of them are only carriers: what they bring
-counts by its SHA-256. A mirror that does not work is left, for the run, for the next one.
+stand in the URLs; none is ever shown. A mirror that does not work is left, for the run.
+A pinned Debian package that is on no mirror any more is replaced by the newest version
+that the signed indexes of its release offer, and the command says so; --locked, or
+MIRROR_LOCKED=1, refuses instead. The checkout stays as it is.
 
-A pinned Debian package that is on no mirror any more is replaced by the newest version of
-it that the signed indexes of the same release offer, and the command says so. The checkout
-stays as it is. --locked, or MIRROR_LOCKED=1, refuses instead.
-
-MIRROR_CACHE=URL and MIRROR_CACHE_KEY=NAME:KEY name a binary cache and the public key of what
-is in it; see ./mirror cache.
-
-NIX_CONFIG is added to this command's settings and wins over them. Downloads under way
-lie in $XDG_CACHE_HOME/nix-mirror (~/.cache/nix-mirror); a broken one is continued. What
-a mirror served instead of a file is kept there in refused/, for two weeks.
+MIRROR_CACHE=URL and MIRROR_CACHE_KEY=NAME:KEY, as ./mirror cache shows them, name a
+binary cache. NIX_CONFIG is added to the settings and wins. $XDG_CACHE_HOME/nix-mirror has what
+comes (a broken download is continued), and in refused/ what mirrors served instead.
 """
 
 NIX = "nix"
@@ -89,14 +82,16 @@ def parser() -> argparse.ArgumentParser:
     )
     archive = commands.add_parser(
         "archive",
-        help="write all locked files that installables need into a folder, for"
-        " MIRROR_FILES",
+        help="write what installables need into a folder",
+        description="Writes all locked files that installables need into a folder, for"
+        " MIRROR_FILES.",
     )
     archive.add_argument("folder", metavar="FOLDER", help="where they are to lie")
     cache = commands.add_parser(
         "cache",
-        help="build installables, and copy them with all that they are made of to a"
-        " binary cache, for MIRROR_CACHE",
+        help="build installables, and copy all to a binary cache",
+        description="Builds installables, and copies them with all that they are made of"
+        " to a binary cache, for MIRROR_CACHE.",
     )
     cache.add_argument(
         "target",
@@ -108,12 +103,14 @@ def parser() -> argparse.ArgumentParser:
             "installables",
             metavar="INSTALLABLE",
             nargs="*",
+            default=[],
             help=f"{INSTALLABLES}; default: all outputs of the flake here, checks included",
         )
     lock = commands.add_parser(
         "lock",
-        help="maintainers: pin the sets of debian/sets.toml anew with apt, and"
-        ' wheels/requirements.txt (the set "wheels") with pip',
+        help="maintainers: pin the sets of debian/sets.toml anew",
+        description="Pins the sets of debian/sets.toml anew with apt, and"
+        ' wheels/requirements.txt (the set "wheels") with pip.',
     )
     lock.add_argument("sets", metavar="SET", nargs="*", help="default: all")
     lock.add_argument(

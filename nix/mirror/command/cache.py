@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import store
+from address import redacted
 from closure import Closure
 from errors import MirrorError
 from nix_command import Nix
@@ -37,14 +38,17 @@ def fill(target: str, installables: Sequence[str], base: Mapping[str, str]) -> N
     paths += evaluated_paths(closure)
     secret, public = key(base, closure.nix)
     unique = list(dict.fromkeys(paths))
-    print(f"mirror: copying {len(unique)} store paths to {target}", file=sys.stderr)
+    # A password may stand in these, and only in these.
+    web = target.startswith(("http://", "https://"))
+    shown = redacted(target) if web else target
+    print(f"mirror: copying {len(unique)} store paths to {shown}", file=sys.stderr)
     for some in chunks(unique):
         closure.answer("nix", ["store", "sign", "--key-file", str(secret), *some])
     for some in chunks(unique):
         closure.answer("nix", ["copy", "--to", compressed(target), *some])
     print(
         "mirror: done; a machine that reaches this cache uses it with\n"
-        f"MIRROR_CACHE={target}\n"
+        f"MIRROR_CACHE={shown}\n"
         f"MIRROR_CACHE_KEY={public}",
         file=sys.stderr,
     )

@@ -66,6 +66,7 @@ def substitution(base: Mapping[str, str]) -> list[str]:
         "require-sigs = true",
         "fallback = true",
         "connect-timeout = 10",
+        "stalled-download-timeout = 10",
         "download-attempts = 2",
         "narinfo-cache-negative-ttl = 60",
     ]
