@@ -18,6 +18,9 @@ Program = Callable[[str, str], Path]
 
 FAKE_NIX = """
 store = arguments[arguments.index('--store') + 1] if '--store' in arguments else ''
+if arguments == ['key', 'convert-secret-to-public']:
+    name, _, kind = sys.stdin.read().partition(':')
+    sys.exit('error: invalid key') if kind != 'secret' else print(name + ':public')
 if arguments[:2] == ['path-info', '--derivation']:
     open(os.path.join(store, 'evaluated'), 'w').close()
 elif '--all' in arguments and os.path.exists(os.path.join(store, 'evaluated')):
@@ -27,7 +30,7 @@ FAKE_STORE = """
 if '--generate-binary-cache-key' in arguments:
     name, secret, public = arguments[-3:]
     open(secret, 'w').write(name + ':secret')
-    open(public, 'w').write(name + ':public\\n')
+    open(public, 'w').close()
 elif '--check-validity' in arguments:
     print('/nix/store/0-not-here')
 """
@@ -100,10 +103,29 @@ def test_the_key_is_made_once_for_this_user_only(
     folder = tmp_path / "config/nix-mirror"
     secret = folder / "cache-key.secret"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
-    secret.write_text("kept")
+    assert os.listdir(folder) == ["cache-key.secret"]
+
+
+def test_a_key_of_another_machine(
+    base: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path / "config/nix-mirror/cache-key.secret"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("team-1:secret")
     cache.fill("file:///cache", [], base)
-    assert secret.read_text() == "kept"
-    assert sorted(os.listdir(folder)) == ["cache-key.public", "cache-key.secret"]
+    assert secret.read_text() == "team-1:secret"
+    assert capfd.readouterr().err.endswith("\nMIRROR_CACHE_KEY=team-1:public\n")
+
+
+def test_a_broken_key(base: dict[str, str], tmp_path: Path) -> None:
+    secret = tmp_path / "config/nix-mirror/cache-key.secret"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("odd")
+    with pytest.raises(
+        MirrorError, match=r"is not a secret key \(error: invalid key\)"
+    ):
+        cache.fill("file:///cache", [], base)
+    assert secret.read_text() == "odd" and Outputs.last.asked == []
 
 
 def test_a_key_that_cannot_be_made_leaves_nothing(

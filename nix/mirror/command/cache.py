@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import program
 import store
 from address import redacted
 from closure import Closure
@@ -32,11 +33,11 @@ def fill(target: str, installables: Sequence[str], base: Mapping[str, str]) -> N
     for them; after an edit it builds what depends on that.
     Raises MirrorError where they do not build, or the cache cannot be written.
     """
+    secret, public = key(base, Nix(base))
     closure = Closure(installables, base)
     build(closure)
     paths = [path for path in closure.requisites(outputs=True) if not is_recipe(path)]
     paths += evaluated_paths(closure)
-    secret, public = key(base, closure.nix)
     unique = list(dict.fromkeys(paths))
     # A password may stand in these, and only in these.
     web = target.startswith(("http://", "https://"))
@@ -91,38 +92,46 @@ def evaluated_paths(closure: Closure) -> list[str]:
 
 
 def key(base: Mapping[str, str], nix: Nix) -> tuple[Path, str]:
-    """Return the file of the secret key of this user, and the public key.
+    """Return the file of the secret key of this user, and the public key of it.
 
-    Both are made once, in $XDG_CONFIG_HOME/nix-mirror (XDG Base Directory
-    Specification), the secret one for nobody else to read.
-    Raises MirrorError where they cannot be made.
+    The secret one is made once, in $XDG_CONFIG_HOME/nix-mirror (XDG Base Directory
+    Specification), for nobody else to read; one that another machine made can be put
+    there instead.
+    Raises MirrorError where it cannot be made or read.
     """
     root = base.get("XDG_CONFIG_HOME", "")
     if not os.path.isabs(root):
         root = os.path.join(base.get("HOME") or os.path.expanduser("~"), ".config")
-    folder = Path(root) / "nix-mirror"
-    secret, public = folder / "cache-key.secret", folder / "cache-key.public"
+    secret = Path(root) / "nix-mirror/cache-key.secret"
     try:
-        if not (secret.exists() and public.exists()):
-            folder.mkdir(parents=True, exist_ok=True)
-            parts = [path.with_name(f"{path.name}.part") for path in (secret, public)]
-            name = f"{socket.gethostname().partition('.')[0] or 'mirror'}-1"
-            words = ["--generate-binary-cache-key", name, *map(str, parts)]
-            try:
-                if nix.run(words, name="nix-store").returncode != 0:
-                    raise MirrorError("Nix says above why it makes no key")
-                parts[0].chmod(0o600)
-                parts[1].rename(public)
-                parts[0].rename(secret)
-            finally:
-                for part in parts:
-                    part.unlink(missing_ok=True)
-        return secret, public.read_text(encoding="utf-8").strip()
+        if not secret.exists():
+            secret.parent.mkdir(parents=True, exist_ok=True)
+            make_key(secret, nix)
+        content = secret.read_text(encoding="utf-8")
     except OSError as error:
         raise MirrorError(
-            f"{folder} cannot be used ({error.strerror}): set XDG_CONFIG_HOME to a"
-            " folder that you may write to"
+            f"{secret.parent} cannot be used ({error.strerror}): set XDG_CONFIG_HOME to"
+            " a folder that you may write to"
         ) from None
+    done = nix.run(["key", "convert-secret-to-public"], quiet=True, text=content)
+    if done.returncode != 0:
+        raise MirrorError(
+            f"{secret} is not a secret key ({program.cause(done.stderr)}): put it there"
+            f" again, or rm {secret} to have another one made"
+        )
+    return secret, done.stdout.strip()
+
+
+def make_key(secret: Path, nix: Nix) -> None:
+    """Write a new secret key. Raises MirrorError and OSError."""
+    name = f"{socket.gethostname().partition('.')[0] or 'mirror'}-1"
+    with tempfile.TemporaryDirectory(dir=secret.parent) as temporary:
+        part = Path(temporary) / secret.name
+        words = ["--generate-binary-cache-key", name, str(part), f"{part}.public"]
+        if nix.run(words, name="nix-store").returncode != 0:
+            raise MirrorError("Nix says above why it makes no key")
+        part.chmod(0o600)
+        part.rename(secret)
 
 
 def compressed(target: str) -> str:

@@ -254,17 +254,22 @@ class Nix:
         self._settings: Optional[dict[str, bool]] = None
 
     def run(
-        self, words: Sequence[str], quiet: bool = False, name: str = "nix"
+        self,
+        words: Sequence[str],
+        quiet: bool = False,
+        name: str = "nix",
+        text: str = "",
     ) -> "subprocess.CompletedProcess[str]":
         """Run `nix` and keep what it prints; quiet: its standard error as well.
 
-        name: of another program of Nix. Raises MirrorError where there is none.
+        name: of another program of Nix; text: its standard input.
+        Raises MirrorError where there is none.
         """
         try:
             return subprocess.run(
                 [name, *words],
                 env=self.environment,
-                stdin=subprocess.DEVNULL,
+                input=text,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if quiet else None,
                 encoding="utf-8",
