@@ -28,6 +28,7 @@ INSTALLABLE = ".#app-example"
 APT_CONFIGURATION = """\
 Dir::Etc::sourcelist "{folder}/sources.list";
 Dir::Etc::sourceparts "-";
+Dir::Etc::trustedparts "{folder}/trusted";
 Dir::State "{folder}/state";
 Dir::State::lists "{folder}/lists";
 Acquire::http::Proxy::127.0.0.1 "DIRECT";
@@ -161,7 +162,7 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkout(clone: Path, tmp_path: Path, upstream: Path) -> Iterator[Checkout]:
     """A clone on a machine whose apt has main and security archive of one mirror."""
     machine = tmp_path / "machine"
-    for name in ("state", "lists/partial"):
+    for name in ("state", "trusted", "lists/partial"):
         (machine / name).mkdir(parents=True)
     (machine / "apt.conf").write_text(APT_CONFIGURATION.format(folder=machine))
     with FilteredMirror(upstream) as mirror:
@@ -290,10 +291,17 @@ def test_an_index_that_a_stranger_signed(checkout: Checkout, signer: Signer) -> 
     assert "with a signature that this machine trusts" in checkout.refusal()
 
 
-def test_a_mirror_whose_own_key_apt_names(checkout: Checkout, signer: Signer) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_a_mirror_whose_own_key_apt_trusts(
+    checkout: Checkout, signer: Signer, named: bool
+) -> None:
     use_signer(checkout, signer)
-    source = f"deb [signed-by={signer.public}] {checkout.mirror.root()} trixie main\n"
-    (checkout.machine / "sources.list").write_text(source)
+    if named:
+        root = checkout.mirror.root()
+        source = f"deb [signed-by={signer.public}] {root} trixie main\n"
+        (checkout.machine / "sources.list").write_text(source)
+    else:
+        shutil.copy(signer.public, checkout.machine / "trusted/signer.gpg")
     checkout.commit_pins(outdate, "tzdata")
     done = checkout.fetch()
     assert done.returncode == 0, done.stderr
