@@ -10,9 +10,10 @@ from typing import Any
 
 import archive
 import download
+import healing
 import pytest
 from download import Fetcher
-from errors import MirrorError
+from errors import AbsentFiles, MirrorError
 from locked_file import LockedFile
 from mirror_site import Site, sha256
 
@@ -133,7 +134,7 @@ def test_a_store_path_with_another_content_does_not_count(
 def test_what_is_on_no_mirror(
     files: list[LockedFile], base: dict[str, str], tmp_path: Path, site: Site
 ) -> None:
-    site.answers.clear()
+    site.answers["/debian/b.deb"] = b"other"
     with pytest.raises(MirrorError, match="^b.deb .* is on no mirror"):
         archive.write(str(tmp_path / "archive"), [], base)
     assert list(written(tmp_path / "archive")) == [files[0].sha256]
@@ -208,3 +209,23 @@ def test_an_archive_with_another_content_is_passed_over(
     with closing(Fetcher(tmp_path / "cache", base)) as fetcher:
         assert fetcher.fetch(file).read_bytes() == CONTENT["a"]
         assert len(fetcher.notes) == 1
+
+
+def test_a_pin_that_no_mirror_has_any_more_is_replaced(
+    files: list[LockedFile],
+    base: dict[str, str],
+    tmp_path: Path,
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = site.answers.pop("/debian/b.deb")
+    healed: list[AbsentFiles] = []
+
+    def heal(error: AbsentFiles, base: Any) -> None:
+        healed.append(error)
+        site.answers["/debian/b.deb"] = content
+
+    monkeypatch.setattr(healing, "heal", heal)
+    archive.write(str(tmp_path / "archive"), [], base)
+    assert [one.file for one in healed[0].absent] == files[1:]
+    assert written(tmp_path / "archive") == EXPECTED

@@ -13,7 +13,7 @@ from typing import Any
 import download
 import pins
 from closure import Closure
-from errors import MirrorError
+from errors import AbsentFile, AbsentFiles, MirrorError
 from locked_file import LockedFile
 
 # Below the folder: the files, each called by its SHA-256, and the list of them.
@@ -27,9 +27,23 @@ def write(folder: str, installables: Sequence[str], base: Mapping[str, str]) -> 
     installables: none for all outputs of the flake of this folder; base: the
     environment. Files that are there stay; the index lists them, too. Each is written
     beside its place, and renamed once its hash is right.
+    A pin whose file no mirror has any more is replaced, as in a build (healing.py).
     Raises MirrorError where a file is on no mirror, or the folder cannot be written.
     """
     target = Path(folder)
+    try:
+        write_once(target, installables, base)
+    except AbsentFile as absent:
+        import healing
+
+        healing.heal(AbsentFiles(str(absent), [absent]), base)
+        write_once(target, installables, base)
+
+
+def write_once(
+    target: Path, installables: Sequence[str], base: Mapping[str, str]
+) -> None:
+    """Write an archive; see write. Raises AbsentFile where no mirror has a file."""
     files = Closure(installables, base).locked_files()
     try:
         (target / FILES).mkdir(parents=True, exist_ok=True)
@@ -59,14 +73,13 @@ def place(target: Path, file: LockedFile) -> Path:
 
 
 def is_there(target: Path, file: LockedFile) -> bool:
-    """Say whether a file is in an archive; one with another hash is removed, and said."""
+    """Say whether a file is in an archive; one with another hash is not, and reported."""
     path = place(target, file)
     if not path.exists():
         return False
     if download.digest(path) == file.sha256:
         return True
     print(f"mirror: note: {path} has another hash: replaced", file=sys.stderr)
-    path.unlink()
     return False
 
 
