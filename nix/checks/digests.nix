@@ -1,4 +1,4 @@
-# The digests of all images are the recorded ones: whoever changes an image, sees it in a diff.
+# The digests of all images are the recorded ones: a changed image shows in a diff.
 # `recorded` is null where the package source says nothing of them; `record` writes it anew.
 { pkgs, toolPython, images, recorded }:
 

@@ -26,6 +26,7 @@ class Files:
     """Stands for closure.Closure; what it needs, whatever is asked for."""
 
     files: list[LockedFile] = []
+    note = ""
 
     def __init__(self, installables: Any, base: Any) -> None:
         """See Closure."""

@@ -44,6 +44,7 @@ def test_the_other_commands() -> None:
         ),
         (["--lock", "nix"], "unrecognized arguments: --lock: see ./mirror --help"),
         (["archive"], "the following arguments are required: FOLDER: see ./mirror"),
+        (["lock", "--check", "glibc"], "--check is of all sets: ./mirror lock --check"),
         (["lock", "--chek"], "unrecognized arguments: --chek: see ./mirror"),
     ],
 )

@@ -41,6 +41,7 @@ class Outputs:
 
     needs: Any = type("Needs", (), {"options": ["--impure"]})
     installables = [".#a"]
+    note = ""
     derivations = ["/nix/store/0-a.drv"]
 
     def __init__(self, installables: Sequence[str], base: Any) -> None:

@@ -90,6 +90,13 @@ def test_requisites() -> None:
     assert (file.location, file.sha256) == ("pool/a.deb", "00" * 32)
 
 
+def test_an_overlay_is_said() -> None:
+    closure = Closure([".#a"], os.environ)
+    assert closure.note == ""
+    closure.needs.overlay = {"locks": {}, "moved": ""}
+    assert closure.note.startswith("mirror: note: these are of replaced pins")
+
+
 def test_what_does_not_evaluate(capfd: pytest.CaptureFixture[str]) -> None:
     Path("broken").touch()
     with pytest.raises(MirrorError, match="^nix path-info: Nix says above what is wro"):

@@ -71,13 +71,15 @@ words = [word for word in arguments if not word.startswith('-')]
 def sources():
     (line,) = [word for word in arguments if 'sourcelist' in word]
     return [line.split('] ')[1].split() for line in open(line.partition('=')[2])]
+def origin(root): return {'http://vendor/': 'Vendor', 'http://b/': ''}.get(root, 'Debian')
 if words[0] == 'indextargets' and '--no-release-info' in arguments:
     sys.exit(0)
 if words[0] == 'indextargets':
-    for root, archive, _ in sources():
-        if root in ('http://a/', 'http://b/') and archive in os.environ['CARRIED'].split():
-            print(root, archive, __file__)
-        print(root, archive, '/not/downloaded')
+    for number, (root, archive, _) in enumerate(sources(), start=1):
+        entry = f'/a/b/sources.list:{number} {origin(root)}'
+        if root != 'http://wrong/' and archive in os.environ['CARRIED'].split():
+            print(entry, __file__)
+        print(entry, '/not/downloaded')
 if words[0] == 'install':
     for package in ('libc6', 'dpkg', 'python3'):
         print(f'Inst {package} (1.0-1 Debian:11 [amd64])')
@@ -90,7 +92,7 @@ if words[0] == 'show':
             print('Source: source (1.0)\\nSHA256: 00\\nSize: 7\\nDescription: x\\n')
 """
 
-ROOTS = Roots(("http://wrong/", "http://a/"), ("http://b/",))
+ROOTS = Roots(("http://wrong/", "http://a/"), ("http://c/",))
 
 
 @pytest.fixture
@@ -122,10 +124,23 @@ def test_what_mirrors_carry(apt: Path, tmp_path: Path) -> None:
     assert index.carried == [("http://a/", "old"), ("http://a/", "old-security")]
     assert updates(apt) == 1
     assert sources(tmp_path / "index") == [
-        [root, archive]
-        for root in ("http://wrong/", "http://a/")
-        for archive in ("old", "old-updates", "old-security")
+        ["http://a/", "old"],
+        ["http://a/", "old-security"],
     ]
+
+
+def test_another_vendor_is_not_debian(apt: Path, tmp_path: Path) -> None:
+    roots = Roots(("http://vendor/", "http://a/"))
+    index = SuiteIndex(tmp_path / "index", "old", roots)
+    assert {root for root, _ in index.carried} == {"http://a/"}
+    assert not [line for line in sources(tmp_path / "index") if "vendor" in line[0]]
+
+
+def test_what_the_user_names_is_a_mirror_of_debian(apt: Path, tmp_path: Path) -> None:
+    named = "http://name:p%2Bq%2Fr@vendor/"
+    roots = Roots((named,), named=(named,))
+    index = SuiteIndex(tmp_path / "index", "old", roots)
+    assert index.carried == [(named, "old"), (named, "old-security")]
 
 
 def test_siblings_are_asked_for_what_is_lacking(
@@ -133,7 +148,7 @@ def test_siblings_are_asked_for_what_is_lacking(
 ) -> None:
     monkeypatch.setenv("CARRIED", "old")
     index = SuiteIndex(tmp_path / "index", "old", ROOTS)
-    assert index.carried == [("http://a/", "old"), ("http://b/", "old")]
+    assert index.carried == [("http://a/", "old"), ("http://c/", "old")]
     assert updates(apt) == 2
     lines = (apt / "apt-get.log").read_text().splitlines()
     last = [json.loads(line) for line in lines if '"update"' in line][-1]
@@ -168,6 +183,7 @@ def test_unsigned_indexes_never_count(apt: Path, tmp_path: Path) -> None:
         words = json.loads(line)
         if "update" in words:
             assert "-oAcquire::AllowInsecureRepositories=false" in words
+            assert "-oAPT::Default-Release=" in words
 
 
 def test_packages(apt: Path, tmp_path: Path) -> None:

@@ -121,6 +121,17 @@ def test_snapshot_services_come_with_the_time_of_a_pin() -> None:
     assert not any("snapshots" in root for root in roots.derived_at(""))
 
 
+def test_a_snapshot_service_that_is_no_url_is_passed_over() -> None:
+    assert derive(["http://m/ubuntu/"], ["http://[x/@SNAPSHOTID@/"]) == []
+
+
+def test_what_the_user_names(program: Program) -> None:
+    program("apt-get", "print('http://b/debian/')")
+    roots = debian_roots.debian_roots({"MIRROR_DEBIAN": "http://a/debian"})
+    assert roots.named == ("http://a/debian/",)
+    assert roots.configured == ("http://a/debian/", "http://b/debian/")
+
+
 def test_snapshot_services_that_apt_names(program: Program, tmp_path: Path) -> None:
     prefix = "Acquire::Snapshots::URI"
     settings = {

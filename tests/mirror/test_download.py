@@ -124,7 +124,7 @@ def test_something_else_is_kept_aside_and_never_returned(
         f"{PATH} (sha256 {sha256(CONTENT)}) is on no mirror"
         f" ({first}: serves {kind} (sha256 {sha256(served)},"
         f" kept as {fetcher.folder / 'refused' / aside}); {second}: HTTP 404):"
-        " mend that, or name one that has it in MIRROR_DEBIAN, or pin another:"
+        " fix that, or name one that has it in MIRROR_DEBIAN, or pin another:"
         " ./mirror lock"
     )
     assert left(fetcher) == [aside]
@@ -378,7 +378,7 @@ def test_a_wheel_that_no_index_lists(page: bytes, tmp_path: Path, site: Site) ->
         with pytest.raises(MirrorError) as caught:
             fetcher.fetch(wheel())
     name = site.url[len("http://") :]
-    told = f"({name} does not list it; {name}: HTTP 500): mend that"
+    told = f"({name} does not list it; {name}: HTTP 500): fix that"
     assert told in str(caught.value)
     assert str(caught.value).endswith("or ./mirror lock wheels for a tool's")
 

@@ -68,7 +68,9 @@ class Releases:
             for name in names
             for version in dict.fromkeys((self.newest, "1"))
         ]
-        return StandInIndex(stanzas, suite, [("http://a/", suite)])
+        index = StandInIndex(stanzas, suite, [("http://a/", suite)])
+        index.roots = roots
+        return index
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def test_absent_files_are_replaced_and_said(
     assert releases.asked == [("trixie", False)]
     asking, moved, digests = capfd.readouterr().err.splitlines()
     assert asking.startswith("mirror: no mirror has 1 file of Debian 13 (trixie)")
-    assert moved.endswith("in the place of pins that no mirror has any more: a 1 -> 2")
+    assert moved.endswith("pins that are on no mirror any more were replaced: a 1 -> 2")
     assert "differ from those recorded" in digests and "--locked" in digests
 
 
@@ -136,7 +138,7 @@ def test_the_next_absence_adds_to_the_overlay(
     healing.heal(absent(*LOCK["a"], **MISSING), base)
     capfd.readouterr()
     healing.heal(absent(*LOCK["old"], **MISSING), base)
-    assert "any more: old 1 -> 2\n" in capfd.readouterr().err
+    assert "replaced: old 1 -> 2\n" in capfd.readouterr().err
     assert versions(base) == {"a": ["2"], "busybox": ["1"], "old": ["2"]}
     content = overlay.read(base)
     assert content and content["moved"] == "a 1 -> 2, old 1 -> 2"
@@ -182,6 +184,19 @@ def test_a_mirror_that_only_does_not_answer_is_waited_for(
     with pytest.raises(AbsentFile, match="^pool/a_1.deb is on no mirror$"):
         healing.heal(absent(*LOCK["a"], **faults), base)
     assert overlay.read(base) is None
+
+
+def test_a_mirror_that_the_user_named_has_to_answer(
+    releases: Releases, base: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = Roots(("http://own/", "http://a/"), named=("http://own/",))
+    monkeypatch.setattr(healing, "debian_roots", lambda base: roots)
+    missing = Fault("HTTP 404", missing=True)
+    with pytest.raises(AbsentFile):
+        healing.heal(absent(*LOCK["a"], a=missing, own=Fault("HTTP 403")), base)
+    assert overlay.read(base) is None
+    healing.heal(absent(*LOCK["a"], a=missing, own=missing), base)
+    assert versions(base)["a"] == ["2"]
 
 
 def test_a_release_that_is_gone(releases: Releases, base: dict[str, str]) -> None:

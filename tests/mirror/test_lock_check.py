@@ -75,7 +75,8 @@ def test_a_table(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
         ["old", "gone", "1", "2", "in", "no", "index"],
     ]
     assert shown.err == (
-        "mirror: 2 of 3 pins and their releases need something done: ./mirror lock\n"
+        "mirror: something must be done about 2 of these: ./mirror lock, or name a"
+        " mirror of a release that none carries in MIRROR_DEBIAN\n"
     )
 
 

@@ -40,7 +40,7 @@ def test_installing_that_fails(
         machine.install(["one"], "one")
     assert str(caught.value) == (
         "apt-get could not install one: E: no package one at http://host/x (and apt-get"
-        " update: E: no package one at http://host/x): mend that, see"
+        " update: E: no package one at http://host/x): fix that, see"
         " /etc/apt/sources.list, and run this again"
     )
 

@@ -347,7 +347,7 @@ def test_an_overlay_in_force_is_said(
     overlay.write(os.environ, content)
     needs("build", ".#a").fetch()
     (line,) = capfd.readouterr().err.splitlines()
-    assert line.endswith("in the place of pins that no mirror has any more: a 1 -> 2")
+    assert line.endswith("pins that are on no mirror any more were replaced: a 1 -> 2")
     monkeypatch.setenv("MIRROR_LOCKED", "1")
     one = needs("build", ".#a")
     one.fetch()

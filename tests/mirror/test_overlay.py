@@ -11,7 +11,7 @@ from typing import Any
 import overlay
 import pytest
 from errors import MirrorError
-from places import LOCK
+from places import BUSYBOX_LOCK, LOCK
 
 
 @pytest.fixture
@@ -31,7 +31,10 @@ def base(tmp_path: Path) -> dict[str, str]:
     return {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-CONTENT: dict[str, Any] = {"locks": {LOCK: {"a": []}}, "moved": "a 1 -> 2"}
+CONTENT: dict[str, Any] = {
+    "locks": {LOCK: {"a": []}, BUSYBOX_LOCK: {}},
+    "moved": "a 1 -> 2",
+}
 
 
 def files(folder: Path) -> list[str]:
@@ -53,7 +56,7 @@ def test_an_overlay_is_read_as_it_was_written(
 ) -> None:
     overlay.write(base, CONTENT)
     assert overlay.read(base) == CONTENT
-    assert overlay.reminder(CONTENT).endswith("any more: a 1 -> 2")
+    assert overlay.reminder(CONTENT).endswith("replaced: a 1 -> 2")
     assert files(checkout / "debian") == ["busybox.lock.json", "lock.json"]
 
 
@@ -111,6 +114,22 @@ def test_a_broken_overlay_is_a_line(checkout: Path, base: dict[str, str]) -> Non
     overlay.path(base).write_text("{")
     with pytest.raises(MirrorError, match="overlays/.*[.]json cannot be read .*: rm "):
         overlay.read(base)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"locks": {}, "moved": ""}', "7"])
+def test_an_overlay_of_another_shape_is_a_line(
+    text: str, checkout: Path, base: dict[str, str]
+) -> None:
+    overlay.write(base, CONTENT)
+    overlay.path(base).write_text(text)
+    with pytest.raises(MirrorError, match="cannot be read .*: rm "):
+        overlay.read(base)
+
+
+def test_two_runs_copy_at_once(checkout: Path, base: dict[str, str]) -> None:
+    copy = overlay.mirror_set(base, CONTENT)
+    overlay.make_copy(copy, CONTENT["locks"])
+    assert os.listdir(copy.parent) == [copy.name]
 
 
 def test_a_cache_that_cannot_be_written(checkout: Path, tmp_path: Path) -> None:

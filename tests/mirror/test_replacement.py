@@ -132,6 +132,12 @@ def test_the_kernel_is_found_through_its_meta_package() -> None:
     assert found == {"linux": ["linux-image-2=2"]}
 
 
+def test_what_left_the_release_and_is_not_absent_stays() -> None:
+    lock = {"a": [pin("a", "1"), pin("left", "1")]}
+    index = StandInIndex([stanza("a", "2")])
+    assert replace(lock, index, lock["a"][:1]) == {"a": ["a=2", "left=1"]}
+
+
 def test_a_package_that_left_the_release() -> None:
     lock = {"a": [pin("a", "1")]}
     with pytest.raises(MirrorError, match="^a of trixie is in no index"):

@@ -18,7 +18,7 @@ import nix_version
 import overlay
 import project_folder
 import store_access
-from errors import MirrorError
+from errors import MirrorError, one_line
 
 # Subcommands that start programs, Poetry among them.
 RUNNING = {"develop", "run", "shell"}
@@ -149,6 +149,17 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except MirrorError as error:
         print(f"mirror: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        place = error.filename or "this machine"
+        print(
+            one_line(
+                f"mirror: {place}: {error.strerror or error}: free some space there, or"
+                " run this as a user who may write there; TMPDIR names another folder"
+                " for what is temporary"
+            ),
+            file=sys.stderr,
+        )
         sys.exit(1)
     except KeyboardInterrupt as error:
         # Without waiting for the threads of downloads under way.

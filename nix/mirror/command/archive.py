@@ -19,6 +19,7 @@ from locked_file import LockedFile
 # Below the folder: the files, each called by its SHA-256, and the list of them.
 FILES = "sha256"
 INDEX = "index.json"
+LOCK = ".lock"
 
 
 def write(folder: str, installables: Sequence[str], base: Mapping[str, str]) -> None:
@@ -44,21 +45,26 @@ def write_once(
     target: Path, installables: Sequence[str], base: Mapping[str, str]
 ) -> None:
     """Write an archive; see write. Raises AbsentFile where no mirror has a file."""
-    files = Closure(installables, base).locked_files()
+    closure = Closure(installables, base)
+    files = closure.locked_files()
     try:
         (target / FILES).mkdir(parents=True, exist_ok=True)
-        missing = [file for file in files if not is_there(target, file)]
-        absent = [file for file in missing if not copy_from_store(target, file)]
-        fetch(target, absent, base)
-        listed = {entry["sha256"]: entry for entry in read_index(target)}
-        listed.update({file.sha256: entry_of(file, target) for file in files})
-        entries = sorted(listed.values(), key=lambda entry: str(entry["location"]))
-        pins.write_json(target / INDEX, {"files": entries})
-    except OSError as error:
+        with download.locked(target / LOCK):
+            missing = [file for file in files if not is_there(target, file)]
+            absent = [file for file in missing if not copy_from_store(target, file)]
+            fetch(target, absent, base)
+            listed = {entry["sha256"]: entry for entry in read_index(target)}
+            listed.update({file.sha256: entry_of(file, target) for file in files})
+            entries = sorted(listed.values(), key=lambda entry: str(entry["location"]))
+            pins.write_json(target / INDEX, {"files": entries})
+    except (OSError, download.LocalFault) as error:
+        cause = getattr(error, "strerror", None) or error
         raise MirrorError(
-            f"{target} cannot be written ({error.strerror}): free some space there, or"
-            " name a folder that you may write to"
+            f"{target} cannot be written ({cause}): free some space there, or name a"
+            " folder that you may write to"
         ) from None
+    if closure.note:
+        print(closure.note, file=sys.stderr)
     size = sum(entry["size"] for entry in entries)
     print(
         f"mirror: {target}: {len(entries)} files, {size / 1e6:.1f} MB,"
@@ -91,12 +97,12 @@ def copy_from_store(target: Path, file: LockedFile) -> bool:
     source = Path(file.store_path)
     if file.kind == "member" or not source.is_file():
         return False
-    if download.digest(source) != file.sha256:
-        return False
     path = place(target, file)
     part = path.with_name(f"{path.name}.part")
     try:
         shutil.copyfile(source, part)
+        if download.digest(part) != file.sha256:
+            return False
         part.rename(path)
     finally:
         part.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ Where files come from, in this order:
             siblings of these, such as debian-security beside debian
   PyPI      pip's configuration files and variables; instead MIRROR_PYPI="URL ..."
 Proxies, certificates and credentials are those of apt (auth.conf) and pip (netrc), or
-stand in the URLs; none is ever shown. A mirror that does not work is left, for the run.
+stand in the URLs; none is ever shown. A mirror that does not work is skipped for the run.
 A pinned Debian package that is on no mirror any more is replaced by the newest version
 that the signed indexes of its release offer, and the command says so; --locked, or
 MIRROR_LOCKED=1, refuses instead. The checkout stays as it is.
@@ -144,4 +144,7 @@ def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
             f"there is no command {words[place]!r}: ./mirror nix {' '.join(words[place:])},"
             " or see ./mirror --help"
         )
-    return made.parse_args(words), []
+    asked = made.parse_args(words)
+    if asked.command == "lock" and asked.check and asked.sets:
+        raise MirrorError("--check is of all sets: ./mirror lock --check")
+    return asked, []

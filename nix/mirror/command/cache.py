@@ -47,6 +47,8 @@ def fill(target: str, installables: Sequence[str], base: Mapping[str, str]) -> N
         closure.answer("nix", ["store", "sign", "--key-file", str(secret), *some])
     for some in chunks(unique):
         closure.answer("nix", ["copy", "--to", compressed(target), *some])
+    if closure.note:
+        print(closure.note, file=sys.stderr)
     print(
         "mirror: done; a machine that reaches this cache uses it with\n"
         f"MIRROR_CACHE={shown}\n"

@@ -35,7 +35,7 @@ class Closure:
         programs: list[str] = []
         self.needs = self.needs_of(installables or ["."])
         if not installables:
-            self.needs.build_tools()
+            self.needs.healed(self.needs.build_tools)
             found = [
                 f'.#{output}.{SYSTEM}."{name}"'
                 for output in OUTPUTS
@@ -92,6 +92,16 @@ class Closure:
         """
         words = ["--query", "--requisites", *(["--include-outputs"] if outputs else [])]
         return self.answer("nix-store", [*words, *self.derivations]).split()
+
+    @property
+    def note(self) -> str:
+        """What the user of another machine has to know of these outputs, or ""."""
+        if not self.needs.overlay:
+            return ""
+        return (
+            "mirror: note: these are of replaced pins, which other machines do not have:"
+            " ./mirror lock, and commit that"
+        )
 
     def locked_files(self) -> list[LockedFile]:
         """Return all locked files that are needed, whether or not the store has them."""

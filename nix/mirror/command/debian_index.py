@@ -144,27 +144,35 @@ class SuiteIndex:
     ) -> list[tuple[str, str]]:
         """Let apt read these archives, as (root, name); returns those it could read.
 
+        Those of other vendors, which apt's sources may name as well, do not count: a
+        Release file of Debian's says so (`Origin`), and what MIRROR_DEBIAN names is a
+        mirror of Debian, whatever it says.
         seconds: how long it waits for a host, 0 for as long as it is configured to.
         """
-        text = ""
+        written: dict[str, tuple[str, str]] = {}
         for root, name in lines:
             keys = keyrings(root)
             options = [*self.options, f"signed-by={','.join(keys)}"]
-            text += f"deb [{' '.join(options)}] {root} {name} main\n" if keys else ""
-        (self.folder / "etc/sources.list").write_text(text)
+            if keys:
+                written[f"deb [{' '.join(options)}] {root} {name} main\n"] = root, name
+        sources = self.folder / "etc/sources.list"
+        sources.write_text("".join(written))
         patience = [f"-oAcquire::{scheme}::Timeout={seconds}" for scheme in WEB]
         done = self.run(
             "apt-get", *(patience if seconds else []), "update", check=False
         )
         self.trouble = redacted(program.cause(done.stderr))
-        words = ["--format", "$(REPO_URI) $(RELEASE) $(FILENAME)"]
+        words = ["--format", "$(SOURCESENTRY) $(ORIGIN) $(FILENAME)"]
         targets = self.run("apt-get", "indextargets", *words, "Created-By: Packages")
-        carried = []
-        for line in targets.stdout.splitlines():
-            root, name, path = line.split(" ", 2)
-            if Path(path).exists():
-                carried.append((root, name))
-        return carried
+        carried = {}
+        for target in targets.stdout.splitlines():
+            entry, origin, path = target.split(" ", 2)
+            line = list(written)[int(entry.rpartition(":")[2]) - 1]
+            is_debian = origin == "Debian" or written[line][0] in self.roots.named
+            if is_debian and Path(path).exists():
+                carried[line] = written[line]
+        sources.write_text("".join(carried))
+        return list(carried.values())
 
     def run(
         self, name: str, *words: str, check: bool = True
@@ -184,6 +192,7 @@ class SuiteIndex:
             "Dir::Etc::preferencesparts": "-",
             "APT::Architecture": "amd64",
             "APT::Architectures::": "amd64",
+            "APT::Default-Release": "",
             "APT::Sandbox::User": "root",
             "Acquire::AllowInsecureRepositories": "false",
             "Acquire::AllowWeakRepositories": "false",
@@ -290,6 +299,6 @@ def parse_signed_by(text: str, root: str) -> list[str]:
     plain = re.sub(r"(?m)^#.*\n?", "", text)
     for stanza in map(email.message_from_string, re.split(r"\n\s*\n", plain)):
         addresses = [one.rstrip("/") for one in (stanza["URIs"] or "").split()]
-        if root in addresses:
+        if root in addresses and (stanza["Enabled"] or "yes").lower() != "no":
             values += (stanza["Signed-By"] or "").split()
     return [path for value in values for path in value.split(",") if path[:1] == "/"]

@@ -29,10 +29,12 @@ class Roots:
     configured: to be tried first, in this order.
     derived: possible siblings of these, to be tried only for what the others lack;
         nothing says that they exist. Those of a snapshot service hold SNAPSHOT_ID.
+    named: those of the configured ones that the user named, in MIRROR_DEBIAN.
     """
 
     configured: tuple[str, ...]
     derived: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     def derived_at(self, snapshot: str) -> list[str]:
         """Return the derived roots for a file that was in the archive at a time.
@@ -74,7 +76,9 @@ def debian_roots(base: Mapping[str, str]) -> Roots:
             + ": set MIRROR_DEBIAN to the URL of one"
         )
     configured = tuple(dict.fromkeys(root.rstrip("/") + "/" for root in roots))
-    return Roots(configured, tuple(derive(configured, snapshot_services())))
+    named = [root.rstrip("/") + "/" for root in base.get("MIRROR_DEBIAN", "").split()]
+    derived = derive(configured, snapshot_services())
+    return Roots(configured, tuple(derived), tuple(named))
 
 
 def derive(configured: Iterable[str], snapshots: Iterable[str] = ()) -> list[str]:
@@ -92,8 +96,9 @@ def derive(configured: Iterable[str], snapshots: Iterable[str] = ()) -> list[str
         with contextlib.suppress(ValueError):
             found += siblings(root)
     for template in snapshots:
-        for root in [template, *siblings_of_path(urlsplit(template))]:
-            found.append(root.rstrip("/") + "/")
+        with contextlib.suppress(ValueError):
+            for root in [template, *siblings_of_path(urlsplit(template))]:
+                found.append(root.rstrip("/") + "/")
     return [root for root in dict.fromkeys(found) if root not in configured]
 
 

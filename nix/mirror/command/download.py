@@ -245,11 +245,13 @@ class Fetcher:
         siblings: dict[str, Fault] = {}
         if self.try_each(file, self.sibling_addresses(file), part, target, siblings):
             return
-        error = self.nowhere(file, faults, problems)
+        others = {place: fault for place, fault in siblings.items() if fault.other}
+        error = self.nowhere(file, {**faults, **others}, problems)
         answers = {**faults, **siblings}
         if file.kind == "pypi" or any(fault.other for fault in answers.values()):
             raise error
-        if not any(fault.missing for fault in faults.values()):
+        archives = set(self.archived(file))
+        if not any(faults[one].missing for one in faults if one not in archives):
             raise error
         raise AbsentFile(str(error), file, answers)
 
@@ -312,7 +314,7 @@ class Fetcher:
             pin = "./mirror lock"
         mend = f"name one that has it in {variable}, or pin another: {pin}"
         if not gone:
-            mend = f"mend that, or {mend}"
+            mend = f"fix that, or {mend}"
             if not python and self.debian()[1].unreadable:
                 files = " ".join(self.debian()[1].unreadable)
                 mend = f"{files} cannot be read, run this as root; {mend}"

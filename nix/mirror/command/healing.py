@@ -35,8 +35,8 @@ def heal(error: AbsentFiles, base: Mapping[str, str]) -> None:
     """
     if overlay.is_locked(base):
         raise MirrorError(
-            f"{error}; or let newer versions stand for it: run this without --locked and"
-            f" {overlay.VARIABLE}"
+            f"{error}; or accept newer versions: run this without --locked and with"
+            f" {overlay.VARIABLE} unset"
         )
     content = overlay.read(base)
     locks = content["locks"] if content else overlay.checkout_locks()
@@ -95,11 +95,11 @@ def by_suite(
 def confirm(index: SuiteIndex, absent: Sequence[AbsentFile]) -> None:
     """Raise the error of a file that is not known to be absent.
 
-    All mirrors that have a signed index of the release, and so are Debian's, must have
-    answered that they do not have it; others, such as those of another vendor among
+    All mirrors that the user named, and all that have a signed index of the release, must
+    have answered that they do not have it; others, such as those of another vendor among
     apt's sources, do not matter.
     """
-    roots = dict.fromkeys(root for root, _ in index.carried)
+    roots = dict.fromkeys([*index.roots.named, *(root for root, _ in index.carried)])
     for one in absent:
         for root in roots:
             fault = one.faults.get(root + quote(one.file.location))

@@ -34,16 +34,17 @@ WHEELS = "wheels"
 
 def lock_debian(
     names: Sequence[str], sets: Mapping[str, Any], base: Mapping[str, str]
-) -> list[str]:
+) -> list[tuple[list[str], NoSuite]]:
     """Resolve the named sets and write debian/lock.json; the others stay as locked.
 
-    Returns one line for each release that no mirror carries; its sets stay, too.
+    base: the environment. Returns the names of the sets of each release that no mirror
+    carries, and why; these sets stay, too.
     """
     path = MIRROR_SET / LOCK
     suites = pins.read_toml(MIRROR_SET / SUITES)
     locked = pins.read_lock(path)
     roots = debian_roots(base)
-    left: list[str] = []
+    left: list[tuple[list[str], NoSuite]] = []
     done: list[str] = []
     for suite in dict.fromkeys(sets[name]["suite"] for name in names):
         chosen = [name for name in names if sets[name]["suite"] == suite]
@@ -52,7 +53,7 @@ def lock_debian(
                 ended = pins.has_ended(suite, suites)
                 index = SuiteIndex(Path(temporary), suite, roots, ended)
             except NoSuite as error:
-                left.append(f"{', '.join(chosen)} stay as locked: {error}")
+                left.append((chosen, error))
                 continue
             for name in chosen:
                 before = locked.get(name, [])
@@ -61,14 +62,11 @@ def lock_debian(
     locked = pins.without_lower(locked, sets)
     for name in done:
         print(f"mirror: {name}: {len(locked[name])} packages", file=sys.stderr)
+    if "busybox" in done:
+        (package,) = locked["busybox"]
+        pins.write_json(MIRROR_SET / BUSYBOX_LOCK, busybox.pin(package, base))
     pins.write_json(path, pins.lock_json(locked))
     return left
-
-
-def lock_busybox(base: Mapping[str, str]) -> None:
-    """Pin the executable of the package that debian/lock.json pins; base: the environment."""
-    (package,) = pins.read_lock(MIRROR_SET / LOCK)["busybox"]
-    pins.write_json(MIRROR_SET / BUSYBOX_LOCK, busybox.pin(package, base))
 
 
 def runs_here(wheel: str) -> bool:
@@ -156,9 +154,8 @@ def lock(names: Sequence[str], base: Mapping[str, str]) -> None:
     chosen = [name for name in known if name in names or not names]
     debian = [name for name in chosen if name != WHEELS]
     left = lock_debian(debian, sets, base) if debian else []
-    if "busybox" in debian and not any("busybox" in line for line in left):
-        lock_busybox(base)
     if WHEELS in chosen:
         lock_wheels(base)
     if left:
-        raise MirrorError("; ".join(left))
+        lines = [f"{', '.join(names)} stay as locked: {why}" for names, why in left]
+        raise MirrorError("; ".join(lines))

@@ -47,11 +47,10 @@ def check(base: Mapping[str, str]) -> int:
     rows += wheel_rows(base)
     print(table([row for row, _ in rows]), end="")
     must_be_done = sum(due for _, due in rows)
-    count = sum(map(len, lock.values()))
     if must_be_done:
         print(
-            f"mirror: {must_be_done} of {count} pins and their releases need something"
-            " done: ./mirror lock",
+            f"mirror: something must be done about {must_be_done} of these: ./mirror"
+            " lock, or name a mirror of a release that none carries in MIRROR_DEBIAN",
             file=sys.stderr,
         )
     return 1 if must_be_done else 0

@@ -11,6 +11,7 @@ from typing import Any, Optional
 from errors import MirrorError
 
 KINDS = ("debian", "pypi", "member")
+SNAPSHOT = re.compile("([0-9]{8}T[0-9]{6}Z)?")
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -79,6 +80,8 @@ class LockedFile:
         if not (is_below(self.location) and is_below(self.name)) or "/" in self.name:
             raise ValueError
         if not is_below(self.member or "none") or not isinstance(self.project, str):
+            raise ValueError
+        if not SNAPSHOT.fullmatch(self.snapshot):
             raise ValueError
         if not (self.size is None or (type(self.size) is int and self.size >= 0)):
             raise ValueError

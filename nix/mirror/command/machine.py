@@ -48,7 +48,7 @@ def install(packages: Sequence[str], what: str) -> None:
         if update.returncode != 0:
             cause += f" (and apt-get update: {program.cause(update.stdout)})"
         raise MirrorError(
-            f"apt-get could not install {words}: {redacted(cause)}: mend that, see"
+            f"apt-get could not install {words}: {redacted(cause)}: fix that, see"
             " /etc/apt/sources.list, and run this again"
         )
 

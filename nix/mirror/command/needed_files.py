@@ -94,9 +94,14 @@ class Needs:
         """
         if self.overlay and self.swapped:
             print(f"mirror: note: {overlay.reminder(self.overlay)}", file=sys.stderr)
+        self.healed(lambda: self.fetch_once(must_evaluate))
+
+    def healed(self, bring: Callable[[], object]) -> None:
+        """Bring files, and again after pins that no mirror has any more were replaced."""
         for turn in range(HEALINGS):
             try:
-                return self.fetch_once(must_evaluate)
+                bring()
+                return
             except AbsentFiles as absent:
                 if turn == HEALINGS - 1 or not self.swapped:
                     raise

@@ -43,7 +43,7 @@ def substitution(base: Mapping[str, str]) -> list[str]:
     base: the environment; its MIRROR_CACHE are their addresses, MIRROR_CACHE_KEY public
     keys, one of which has signed what counts; separated by spaces. A cache that does not
     answer is left after a moment. Without MIRROR_CACHE none is asked.
-    Raises MirrorError where one of the two is missing, or is something else.
+    Raises MirrorError where MIRROR_CACHE has no key, or one of them is something else.
     """
     caches = base.get("MIRROR_CACHE", "").split()
     keys = base.get("MIRROR_CACHE_KEY", "").split()

@@ -53,10 +53,13 @@ def read(base: Mapping[str, str]) -> Optional[dict[str, Any]]:
     file = path(base)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        os.utime(file)
+        if set(content) != {"locks", "moved"} or set(content["locks"]) != set(LOCKS):
+            raise ValueError("it has another shape")
+        with contextlib.suppress(OSError):
+            os.utime(file)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise MirrorError(f"{file} cannot be read ({error}): rm {file}") from None
     return dict(content)
 
@@ -92,7 +95,8 @@ def mirror_set(base: Mapping[str, str], content: Optional[Mapping[str, Any]]) ->
     try:
         if not folder.exists():
             make_copy(folder, locks)
-        os.utime(folder)
+        with contextlib.suppress(PermissionError):
+            os.utime(folder)
     except OSError as error:
         raise cannot_keep(folder, error) from None
     return folder
@@ -108,7 +112,7 @@ def checkout_locks() -> dict[str, Any]:
 
 def reminder(content: Mapping[str, Any]) -> str:
     """Return a line that says which pins an overlay replaces."""
-    return f"in the place of pins that no mirror has any more: {content['moved']}"
+    return f"pins that are on no mirror any more were replaced: {content['moved']}"
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -130,8 +134,12 @@ def make_copy(folder: Path, locks: Mapping[str, Any]) -> None:
         for name, lock in locks.items():
             text = json.dumps(lock, indent=1, sort_keys=True) + "\n"
             (part / name).write_text(text, encoding="utf-8")
-        with contextlib.suppress(FileExistsError):
+        try:
             part.rename(folder)
+        except OSError:
+            # Another run was faster.
+            if not folder.is_dir():
+                raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

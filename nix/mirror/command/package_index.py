@@ -149,7 +149,7 @@ class Index:
         except (Exception, SystemExit) as error:
             raise MirrorError(
                 f"pip cannot read its configuration ({reason(error)}): see where it lies"
-                " with `pip config debug`, and mend it"
+                " with `pip config debug`, and fix it"
             ) from None
         options = self.options
         self.find_links: list[str] = list(options.find_links)

@@ -50,6 +50,17 @@ class Pin:
             snapshot=snapshot,
         )
 
+    def stanza(self) -> Stanza:
+        """Return what is known of the entry that it was made of."""
+        stanza = Stanza()
+        stanza["Package"] = self.package
+        stanza["Version"] = self.version
+        stanza["Source"] = self.source
+        stanza["Filename"] = self.location
+        stanza["SHA256"] = self.sha256
+        stanza["Size"] = str(self.size)
+        return stanza
+
     def json(self) -> dict[str, Any]:
         """Return it as the lock file has it."""
         return {**dataclasses.asdict(self), "depends": " ".join(self.depends)}

@@ -53,8 +53,9 @@ class Replacement:
         self.moving = {pin.source for pin in pins if self.is_leaving(pin)}
 
     def is_leaving(self, pin: Pin) -> bool:
-        """Say whether a pin's file is absent, or in no index."""
-        return pin.sha256 in self.absent or self.entry(pin) is None
+        """Say whether a pin's file is absent, or only other versions are in the indexes."""
+        is_superseded = pin.package in self.offered and self.entry(pin) is None
+        return pin.sha256 in self.absent or is_superseded
 
     def entry(self, pin: Pin) -> Optional[Stanza]:
         """Return a pin's own entry in the indexes, if there is one."""
@@ -146,10 +147,8 @@ class Replacement:
         return chosen
 
     def kept_entry(self, pin: Pin) -> Stanza:
-        """Return the entry of a pin that stays."""
-        stanza = self.entry(pin)
-        assert stanza is not None, pin
-        return stanza
+        """Return the entry of a pin that stays, be it in an index or not."""
+        return self.entry(pin) or pin.stanza()
 
     def added(
         self, wanted: Mapping[str, Any], stanzas: Sequence[Stanza], left: Sequence[Pin]

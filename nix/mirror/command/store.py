@@ -52,11 +52,11 @@ def extract_member(package: Path, member: str, target: Path) -> None:
         content = read_member(package, member)
     except BROKEN as error:
         raise MirrorError(
-            f"{package} is no Debian package that Python can read ({error}):"
+            f"{package} is not a Debian package that Python can read ({error}):"
             " ./mirror lock"
         ) from None
     if content is None:
-        raise MirrorError(f"{package} holds no {member}: ./mirror lock")
+        raise MirrorError(f"{package} does not contain {member}: ./mirror lock")
     executable = target / member
     executable.parent.mkdir(parents=True)
     executable.write_bytes(content)
@@ -103,7 +103,7 @@ def add(
         )
         if done.returncode != 0:
             cause = program.cause(done.stderr)
-            mend = "mend that, and run this again: what was fetched is kept"
+            mend = "fix that, and run this again: what was fetched is kept"
             if "No space left" in cause or "disk is full" in cause:
                 mend = "free some, such as with nix-collect-garbage, and run this again"
             raise MirrorError(f"the Nix store refuses files ({cause}): {mend}")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from debian_index import Stanza
+from debian_roots import Roots
 from errors import MirrorError
 from pins import Pin
 
@@ -40,6 +41,7 @@ class StandInIndex:
         self.all = list(stanzas)
         self.suite = suite
         self.carried = list(carried)
+        self.roots = Roots(("http://a/",))
         self.closures = dict(closures or {})
 
     def offered(self, names: Iterable[str]) -> dict[str, list[Stanza]]:
