@@ -138,6 +138,18 @@ def test_what_left_the_release_and_is_not_absent_stays() -> None:
     assert replace(lock, index, lock["a"][:1]) == {"a": ["a=2", "left=1"]}
 
 
+def test_a_kernel_of_another_name_is_superseded() -> None:
+    lock = {"a": [pin("a", "1")], "linux": [pin("linux-image-1", "1", source="linux")]}
+    index = StandInIndex(
+        [
+            *(stanza("a", "2"), stanza("linux-image", "2", "linux-image-2 (= 2)")),
+            stanza("linux-image-2", "2", source="linux"),
+        ]
+    )
+    found = replace(lock, index, lock["a"], linux=one_set(meta="linux-image"))
+    assert found == {"a": ["a=2"], "linux": ["linux-image-2=2"]}
+
+
 def test_a_package_that_left_the_release() -> None:
     lock = {"a": [pin("a", "1")]}
     with pytest.raises(MirrorError, match="^a of trixie is in no index"):

@@ -48,13 +48,17 @@ class Replacement:
         self.absent = set(absent)
         self.snapshot = now()
         pins = [pin for name in self.sets for pin in lock[name]]
+        self.from_meta = {
+            pin for name in self.sets if "meta" in self.sets[name] for pin in lock[name]
+        }
         self.offered = index.offered(pin.package for pin in pins)
         # A pin that is in no index is going to be absent soon, if it is not already.
         self.moving = {pin.source for pin in pins if self.is_leaving(pin)}
 
     def is_leaving(self, pin: Pin) -> bool:
         """Say whether a pin's file is absent, or only other versions are in the indexes."""
-        is_superseded = pin.package in self.offered and self.entry(pin) is None
+        has_successor = pin.package in self.offered or pin in self.from_meta
+        is_superseded = has_successor and self.entry(pin) is None
         return pin.sha256 in self.absent or is_superseded
 
     def entry(self, pin: Pin) -> Optional[Stanza]:
