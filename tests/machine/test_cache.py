@@ -48,6 +48,11 @@ def serve(folder: Path, asked: list[str]) -> Iterator[str]:
             server.shutdown()
 
 
+def outside() -> dict[str, str]:
+    """Return the environment without the settings of the ./mirror that runs the tests."""
+    return {name: os.environ[name] for name in os.environ if name != "NIX_CONFIG"}
+
+
 @dataclass
 class Cache:
     """A cache of the example's image; asked_of_mirrors: what no mirror should be asked."""
@@ -66,7 +71,7 @@ class Cache:
             clone,
             *("./mirror", *words, installable),
             environment={
-                **os.environ,
+                **outside(),
                 "MIRROR_CACHE": self.url,
                 "MIRROR_CACHE_KEY": self.key,
                 "MIRROR_DEBIAN": f"{self.mirrors}/debian",
@@ -82,7 +87,7 @@ class Cache:
 def cache(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
     """A cache over HTTP, and mirrors that have nothing."""
     folder = tmp_path_factory.mktemp("cache")
-    environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config")}
+    environment = {**outside(), "XDG_CONFIG_HOME": str(folder / "config")}
     target = (folder / "cache").as_uri()
     words = ["cache", target, ".#app-example"]
     done = run(base, "./mirror", *words, environment=environment)
