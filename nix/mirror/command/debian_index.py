@@ -140,7 +140,7 @@ class SuiteIndex:
             )
 
     def update(
-        self, lines: Iterable[tuple[str, str]], seconds: int = 0
+        self, lines: Sequence[tuple[str, str]], seconds: int = 0
     ) -> list[tuple[str, str]]:
         """Let apt read these archives, as (root, name); returns those it could read.
 
@@ -150,10 +150,10 @@ class SuiteIndex:
         seconds: how long it waits for a host, 0 for as long as it is configured to.
         """
         written: dict[str, tuple[str, str]] = {}
+        trusted = {root: keyrings(root) for root in dict(lines)}
         for root, name in lines:
-            keys = keyrings(root)
-            options = [*self.options, f"signed-by={','.join(keys)}"]
-            if keys:
+            options = [*self.options, f"signed-by={','.join(trusted[root])}"]
+            if trusted[root]:
                 written[f"deb [{' '.join(options)}] {root} {name} main\n"] = root, name
         sources = self.folder / "etc/sources.list"
         sources.write_text("".join(written))
